@@ -1,0 +1,75 @@
+"""All commands in one place, and what happens to their errors. Heavy imports wait until a command runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from tradehook import __version__
+from tradehook.cli import doctor, intents, keys, market, orders
+from tradehook.cli.options import remembering
+from tradehook.cli.output import BUG, console, fail
+from tradehook.errors import TradehookError
+
+app = typer.Typer(
+    name="tradehook",
+    help="Trade on True Markets from the command line: quotes, orders, balances. Each order is placed once.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("doctor")(doctor.doctor)
+app.add_typer(keys.app, name="keys")
+app.command("quote")(market.quote)
+app.command("balances")(market.balances)
+app.command("assets")(market.assets)
+app.command("orders")(orders.orders)
+app.add_typer(orders.app, name="order")
+app.add_typer(intents.app, name="intents")
+app.command("freeze")(intents.freeze)
+app.command("resume")(intents.resume)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"tradehook {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+@remembering
+def options(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Hold what stands before the command's name."""
+
+
+def run_app(arguments: list[str] | None = None) -> None:
+    """Run one command and leave with its exit code: 0, 2 typed wrong, 3 refused, 4 unknown, 5 not reachable."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        app(arguments, standalone_mode=True)
+    except TradehookError as error:
+        sys.exit(fail(error, as_json="--json" in arguments))
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; keep Python from complaining about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # the last line of defence: a sentence instead of a traceback
+        if os.environ.get("TRADEHOOK_DEBUG"):
+            raise
+        console(is_error=True).print(
+            f"This is a fault in tradehook ({type(error).__name__}). What was sent is in the journal: see "
+            "`tradehook intents list`. Set TRADEHOOK_DEBUG=1 to see where it happened, and please report it.",
+            style="red",
+            markup=False,
+        )
+        sys.exit(BUG)

@@ -1,0 +1,130 @@
+"""`tradehook doctor`: is everything in order, from the key file to the journal?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from tradehook.cli.options import Json, with_settings
+from tradehook.cli.output import DONE, console, exit_code, print_json
+from tradehook.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tradehook.client import Client
+
+_WARN_SKEW_SECONDS = 2.0
+
+
+@with_settings
+def doctor(settings: Settings, as_json: Json = False) -> None:
+    """Check key, address, sign-in, clock, budget and journal, one after the other. Trades nothing."""
+    findings: list[dict[str, Any]] = []
+    opened: list[Client] = []
+    checks: list[tuple[str, Callable[[], str]]] = [
+        ("environment", lambda: _environment(settings)),
+        ("key", lambda: _key(settings, opened)),
+        ("sign-in", lambda: _sign_in(opened)),
+        ("clock", lambda: _clock(opened)),
+        ("balances", lambda: _balances(opened)),
+        ("budget", lambda: _budget(opened)),
+        ("writes", lambda: _writes(opened)),
+        ("journal", lambda: _journal(settings)),
+    ]
+    code = DONE
+    for name, check in checks:
+        found = _run(
+            name, check, needs_client=name in ("sign-in", "clock", "balances", "budget", "writes"), opened=opened
+        )
+        findings.append(found)
+        code = code or found.pop("exit_code")
+        if not as_json:
+            _print(found)
+    if as_json:
+        print_json({"ok": code == DONE, "checks": findings})
+    if code:
+        raise typer.Exit(code)
+
+
+def _run(name: str, check: Callable[[], str], *, needs_client: bool, opened: list[Client]) -> dict[str, Any]:
+    from tradehook.errors import GuardRefused, TradehookError
+    from tradehook.render import error_line
+
+    if needs_client and not opened:
+        return {"check": name, "result": "skipped", "message": "needs the key", "exit_code": DONE}
+    try:
+        return {"check": name, "result": "ok", "message": check(), "exit_code": DONE}
+    except GuardRefused as error:
+        # Not a fault: what is off is off on purpose, and said.
+        return {"check": name, "result": "off", "message": error.message, "exit_code": DONE}
+    except TradehookError as error:
+        return {"check": name, "result": "wrong", "message": error_line(error), "exit_code": exit_code(error)}
+
+
+def _print(found: dict[str, Any]) -> None:
+    mark, style = {
+        "ok": ("ok   ", "green"),
+        "off": ("off  ", "yellow"),
+        "wrong": ("WRONG", "red"),
+        "skipped": ("-    ", "dim"),
+    }[found["result"]]
+    console().print(f"[{style}]{mark}[/]  {found['check']:<12}", end="")
+    console().print(found["message"], markup=False)
+
+
+def _environment(settings: Settings) -> str:
+    return f"{settings.environment}, account {settings.account}"
+
+
+def _key(settings: Settings, opened: list[Client]) -> str:
+    from tradehook.client import connect
+
+    opened.append(connect(settings))
+    return f"{settings.key_file}, readable by you alone"
+
+
+def _sign_in(opened: list[Client]) -> str:
+    from tradehook.run import run
+
+    uid = run(opened[0].exchange.account_id())
+    return f"{opened[0].exchange.host} accepted the key; account id {uid}"
+
+
+def _clock(opened: list[Client]) -> str:
+    session = opened[0].exchange.session
+    session.check_clock()
+    skew = session.skew_seconds
+    if abs(skew) > _WARN_SKEW_SECONDS:
+        return f"{abs(skew):.0f} s {'behind' if skew > 0 else 'ahead of'} the exchange; corrected for, but set it right"
+    return "agrees with the exchange's"
+
+
+def _balances(opened: list[Client]) -> str:
+    found = opened[0].balances()
+    return f"{len(found)} readable"
+
+
+def _budget(opened: list[Client]) -> str:
+    session = opened[0].exchange.session
+    left = session.budget.left(now=session.line.monotonic())
+    return f"{left} of {session.budget.requests} requests left in this minute, as far as this process knows"
+
+
+def _writes(opened: list[Client]) -> str:
+    from tradehook.desk import guard
+    from tradehook.run import run
+
+    run(guard.check(opened[0].exchange))
+    return "orders can be placed here"
+
+
+def _journal(settings: Settings) -> str:
+    from tradehook.desk.intents import State
+    from tradehook.desk.journal import Journal
+
+    journal = Journal.open(settings.journal_url)
+    unknown = len(journal.list(states=[State.UNKNOWN], limit=1000))
+    state = journal.trading_state()["state"]
+    return f"{journal.engine.url.database}; trading {state}; {unknown} unknown outcomes"

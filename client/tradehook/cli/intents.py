@@ -1,0 +1,120 @@
+"""Commands about the journal: `intents list`, `intents show`, `freeze`, `resume`."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tradehook.cli.options import Json, with_settings
+from tradehook.cli.output import hint, print_json, print_rows, say, table
+from tradehook.settings import Settings
+
+if TYPE_CHECKING:
+    from tradehook.desk.intents import Intent
+
+app = typer.Typer(
+    help="What was to happen, what was sent, and what is not known.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.command("list")
+@with_settings
+def list_intents(
+    settings: Settings,
+    state: Annotated[
+        str | None,
+        typer.Option(help="Only these, by comma: PREPARED, SENDING, CREATED, EXECUTING, ACCEPTED, REJECTED, UNKNOWN."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most, newest first.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List intents, newest first. Needs no network."""
+    from tradehook.desk.intents import State
+    from tradehook.desk.journal import Journal
+    from tradehook.errors import InvalidInput
+
+    words = [word.strip().upper() for word in (state or "").split(",") if word.strip()]
+    for word in words:
+        if word not in list(State):
+            raise InvalidInput(f"{word[:40]!r} is not a state: there is {', '.join(State)}.")
+    found = Journal.open(settings.journal_url).list(states=[State(word) for word in words], limit=limit)
+    if as_json:
+        print_rows(intent.to_dict() for intent in found)
+        return
+    table(
+        "Intents",
+        ("time", "state", "what", "from", "account", "intent"),
+        [
+            (
+                f"{intent.created_at:%Y-%m-%d %H:%M:%S}",
+                str(intent.reads_as),
+                _words(intent),
+                intent.source,
+                f"{intent.account} ({intent.environment})",
+                intent.intent_id,
+            )
+            for intent in found
+        ],
+    )
+
+
+@app.command("show")
+@with_settings
+def show(
+    settings: Settings, intent_id: Annotated[str, typer.Argument(help="The intent's id.")], as_json: Json = False
+) -> None:
+    """Show an intent and its story. Needs no network."""
+    from tradehook.desk.intents import State
+    from tradehook.desk.journal import Journal
+    from tradehook.render import deed, order_line
+
+    journal = Journal.open(settings.journal_url)
+    intent = journal.get(intent_id)
+    events = journal.events(intent_id)
+    if as_json:
+        print_json({**intent.to_dict(), "events": list(events)})
+        return
+    say(f"{intent.reads_as}: {deed(intent.sized) if intent.sized else _words(intent)}", style="bold")
+    say(f"{intent.exchange} {intent.environment} · {intent.account} · {intent.host} · from {intent.source}")
+    if intent.last_order is not None:
+        say(f"{order_line(intent.last_order)} · order {intent.order_id}")
+    if intent.error:
+        say(str(intent.error.get("message", "")), style="red")
+    for event in events:
+        detail = ", ".join(f"{name} {value}" for name, value in event.items() if name not in ("at", "what", "error"))
+        say(f"  {event['at']}  {event['what']}  {detail}")
+    if intent.reads_as is State.UNKNOWN:
+        hint(
+            "The order may exist or not. Compare with `tradehook orders` (time, side, quantity) before you "
+            "enter anything again; this intent is never sent again by itself."
+        )
+
+
+@with_settings
+def freeze(settings: Settings, why: Annotated[str, typer.Argument(help="Why, for the record.")] = "") -> None:
+    """Stop every new order of this journal: command line, chat and Airflow. Open orders stay open."""
+    from tradehook.desk.journal import Journal
+
+    Journal.open(settings.journal_url).set_trading_state("HALTED", by=f"cli:{getpass.getuser()}", why=why)
+    say("Frozen. Nothing new will be sent from here, from chat or from Airflow. Cancels still work.", style="bold")
+    hint("Open orders are still live: tradehook orders --status pending,open")
+
+
+@with_settings
+def resume(settings: Settings) -> None:
+    """Lift a freeze."""
+    from tradehook.desk.journal import Journal
+
+    Journal.open(settings.journal_url).set_trading_state("NORMAL", by=f"cli:{getpass.getuser()}")
+    say("Trading goes on.")
+
+
+def _words(intent: Intent) -> str:
+    asked = intent.asked
+    if intent.kind != "order":
+        return intent.kind
+    limit = f" at {asked['price']}" if asked.get("price") else ""
+    chain = f" on {asked['chain']}" if asked.get("chain") else ""
+    return f"{asked.get('side')} {asked.get('base')}/{asked.get('quote')} {asked.get('amount')}{limit}{chain}"

@@ -1,0 +1,117 @@
+"""The options every command takes: which environment, account, address, key and journal.
+
+Each can stand before the command, after it, or in the environment; the last of these gives way.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_PANEL = "Which account"
+
+SHARED: dict[str, Any] = {
+    "environment": Annotated[
+        str | None,
+        typer.Option(
+            envvar="TRADEHOOK_ENVIRONMENT", help="sandbox, uat or live.", rich_help_panel=_PANEL, show_default=False
+        ),
+    ],
+    "account": Annotated[
+        str | None,
+        typer.Option(
+            envvar="TRADEHOOK_ACCOUNT",
+            help="What you call the account.",
+            rich_help_panel=_PANEL,
+            show_default=False,
+        ),
+    ],
+    "url": Annotated[
+        str | None,
+        typer.Option(
+            "--true-markets-url",
+            "--url",
+            envvar="TRADEHOOK_TRUE_MARKETS_URL",
+            help="The exchange's address.",
+            rich_help_panel=_PANEL,
+            show_default=False,
+        ),
+    ],
+    "key_file": Annotated[
+        str | None,
+        typer.Option(
+            "--true-markets-key-file",
+            "--key-file",
+            envvar="TRADEHOOK_TRUE_MARKETS_KEY_FILE",
+            help="The API key's file.",
+            rich_help_panel=_PANEL,
+            show_default=False,
+        ),
+    ],
+    "journal_url": Annotated[
+        str | None,
+        typer.Option(
+            envvar="TRADEHOOK_JOURNAL_URL",
+            help="Where intents are kept, like sqlite:////home/you/journal.db.",
+            rich_help_panel=_PANEL,
+            show_default=False,
+        ),
+    ],
+}
+
+_before: dict[str, str] = {}
+"""What stood before the command's name."""
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the shared options to a command, which gets them as its first argument, `settings`."""
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+
+    @wraps(command)
+    def with_options(**values: Any) -> None:
+        from tradehook.settings import Settings
+
+        chosen: dict[str, str | Path | None] = {name: values.pop(name) for name in SHARED}
+        command(Settings.from_environment(None, **{**chosen, **_before}), **values)
+
+    return _announce(with_options, own)
+
+
+def remembering(callback: Callable[..., None]) -> Callable[..., None]:
+    """Add the shared options to what stands before the commands, and keep what is given there."""
+    own = list(inspect.signature(callback, eval_str=True).parameters.values())
+
+    @wraps(callback)
+    def with_options(**values: Any) -> None:
+        _before.clear()
+        for name, annotation in SHARED.items():
+            value = values.pop(name)
+            # What only repeats the environment must give way to an option after the command.
+            if value and value != os.environ.get(annotation.__metadata__[0].envvar):
+                _before[name] = value
+        callback(**values)
+
+    return _announce(with_options, own)
+
+
+def _announce(function: Callable[..., None], own: list[inspect.Parameter]) -> Callable[..., None]:
+    """Tell Typer of the shared options beside a function's own."""
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in SHARED.items()
+    ]
+    parameters = [*(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own), *shared]
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    function.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return function
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON: one object, or one a line for a list.")]

@@ -1,0 +1,91 @@
+"""What the command line prints: tables and sentences for people, JSON for programs, errors for both."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from tradehook import errors
+from tradehook.render import error_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import Console
+
+    from tradehook.errors import TradehookError
+
+DONE, BUG, USAGE, REFUSED, UNKNOWN, UNREACHABLE = 0, 1, 2, 3, 4, 5
+
+_EXIT_CODES: tuple[tuple[type[TradehookError], int], ...] = (
+    (errors.OutcomeUnknown, UNKNOWN),
+    (errors.ConfigurationError, USAGE),
+    (errors.InvalidInput, USAGE),
+    (errors.IntentConflict, USAGE),
+    (errors.NetworkError, UNREACHABLE),
+    (errors.RateLimited, UNREACHABLE),
+    (errors.Unavailable, UNREACHABLE),
+    (errors.UnexpectedResponse, UNREACHABLE),
+    (errors.TradehookError, REFUSED),
+)
+
+
+def exit_code(error: TradehookError) -> int:
+    """2 what was typed, 3 refused or rejected, 4 outcome unknown, 5 not reachable."""
+    return next(code for kind, code in _EXIT_CODES if isinstance(error, kind))
+
+
+def console(*, is_error: bool = False) -> Console:
+    """Where people read; plain when it is not a terminal."""
+    from rich.console import Console
+
+    return Console(stderr=is_error, highlight=False, soft_wrap=True)
+
+
+def say(text: str, *, style: str | None = None) -> None:
+    """Print a sentence."""
+    console().print(text, style=style, markup=False)
+
+
+def hint(text: str) -> None:
+    """Print something worth knowing beside the result, where it does not disturb a pipe."""
+    console(is_error=True).print(text, style="dim", markup=False)
+
+
+def print_json(value: Any) -> None:
+    """Print one object on one line."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def print_rows(rows: Iterable[dict[str, Any]]) -> None:
+    """Print one object a line, as they come."""
+    for row in rows:
+        print_json(row)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[int] = ()) -> None:
+    """Print a table; the columns in `numbers` stand to the right."""
+    from rich import box
+    from rich.table import Table
+
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        shown.add_column(column, justify="right" if index in numbers else "left", no_wrap=index in numbers)
+    for row in rows:
+        shown.add_row(*row)
+    console().print(shown)
+
+
+def fail(error: TradehookError, *, as_json: bool) -> int:
+    """Tell of an error, and return the exit code."""
+    if as_json:
+        details = {name: value for name, value in error.details.items() if value not in (None, (), "")}
+        print_json({"error": type(error).__name__, "message": error.message, **details})
+    colour = "yellow" if exit_code(error) == UNKNOWN else "red"
+    console(is_error=True).print(error_line(error), style=colour, markup=False)
+    suggestions = error.details.get("suggestions")
+    if suggestions:
+        hint(f"Try: {', '.join(suggestions)}")
+    return exit_code(error)

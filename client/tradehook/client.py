@@ -1,0 +1,210 @@
+"""The front door: one object with every verb, asynchronous or blocking.
+
+    client = connect()                                  settings from TRADEHOOK_*
+    client.balances()                                   or: await connect_async().balances()
+    client.place_order(NewOrder.of("BTC/PYUSD", side="buy", amount="$50"))
+
+Reads run where they are called. Writes go through the desk (`desk/submit.py`) on its own threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import uuid
+from typing import TYPE_CHECKING, Self
+
+from tradehook import run
+from tradehook.errors import InvalidInput
+from tradehook.models import NewOrder, OrderStatus, Side, Unit
+from tradehook.registry import open_exchange
+from tradehook.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Collection
+    from datetime import datetime
+    from decimal import Decimal
+
+    from tradehook.contract import Exchange
+    from tradehook.desk.submit import Desk, Outcome
+    from tradehook.models import Asset, Balance, Order, Quote, SizedOrder
+
+
+class AsyncClient:
+    """One account, for asyncio programs. Belongs to one event loop."""
+
+    def __init__(self, exchange: Exchange, *, desk: Callable[[], Desk]) -> None:
+        """Make one; usually `connect_async()` does.
+
+        Args:
+            exchange: the account over an asyncio line.
+            desk: opens the account's desk when the first write comes.
+        """
+        self.exchange = exchange
+        self._open_desk = desk
+        self._desk: Desk | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def desk(self) -> Desk:
+        """The door for this account's money."""
+        with self._lock:
+            if self._desk is None:
+                self._desk = self._open_desk()
+            return self._desk
+
+    async def balances(self) -> list[Balance]:
+        """Everything held, one entry for each place. Quantities in whole units."""
+        return await self.exchange.balances()
+
+    async def get_quote(
+        self, base: str, *, quote: str = "", side: Side | str, quantity: Decimal, unit: Unit | str = Unit.BASE
+    ) -> Quote:
+        """A non-binding price for a market order, without fee.
+
+        Raises:
+            InvalidInput: side or unit is none.
+            Rejected: the exchange does not quote that.
+        """
+        quote = quote or self.exchange.spec.capabilities.default_quote
+        try:
+            return await self.exchange.get_quote(base, quote=quote, side=Side(side), quantity=quantity, unit=Unit(unit))
+        except ValueError as error:
+            raise InvalidInput(f"{error}.") from None
+
+    async def size_order(self, order: NewOrder) -> SizedOrder:
+        """What would be sent for this order, on the exchange's grid. Sends nothing.
+
+        Raises:
+            InvalidInput: it cannot be traded as asked; `suggestions` says what to type instead.
+        """
+        return await self.exchange.size_order(order)
+
+    async def get_order(self, order_id: str) -> Order:
+        """One order as it stands now. Raises `NotFound`."""
+        return await self.exchange.get_order(order_id)
+
+    def list_orders(
+        self, *, statuses: Collection[OrderStatus] = (), since: datetime | None = None
+    ) -> AsyncIterator[Order]:
+        """Orders, newest first; pages are read only when they are reached."""
+        return self.exchange.list_orders(statuses=statuses, since=since)
+
+    def list_assets(self, *, venue: str | None = None) -> AsyncIterator[Asset]:
+        """Everything that can be held or traded."""
+        return self.exchange.list_assets(venue=venue)
+
+    async def place_order(self, order: NewOrder, *, intent_id: str | None = None, source: str = "python") -> Outcome:
+        """Place an order at most once for this intent id; see `Desk.place_order` for what it raises.
+
+        Cancelling the waiting does not cancel the order. May be repeated with the same `intent_id`.
+        """
+        future = self.desk.start_order(order, intent_id=intent_id or new_intent_id("py"), source=source)
+        return await asyncio.shield(asyncio.wrap_future(future))
+
+    async def cancel_order(self, order_id: str) -> Order:
+        """Ask for cancellation; returns the order right after. May be repeated. Raises `WrongState`."""
+        return await asyncio.to_thread(self.desk.cancel_order, order_id)
+
+    async def close(self) -> None:
+        """Wait for what is being sent, and close connections."""
+        if self._desk is not None:
+            await asyncio.to_thread(self._desk.close)
+        close = getattr(self.exchange.session.line, "close", None)
+        if close is not None:
+            await close()
+
+
+class Client:
+    """The same account, for programs without an event loop. Safe for threads."""
+
+    def __init__(self, operations: AsyncClient) -> None:
+        """Make one over a client whose line is blocking; usually `connect()` does."""
+        self.operations = operations
+
+    @property
+    def desk(self) -> Desk:
+        """The door for this account's money."""
+        return self.operations.desk
+
+    @property
+    def exchange(self) -> Exchange:
+        """The account at the exchange."""
+        return self.operations.exchange
+
+    balances = run.blocking(AsyncClient.balances)
+    get_quote = run.blocking(AsyncClient.get_quote)
+    size_order = run.blocking(AsyncClient.size_order)
+    get_order = run.blocking(AsyncClient.get_order)
+    list_orders = run.blocking_each(AsyncClient.list_orders)
+    list_assets = run.blocking_each(AsyncClient.list_assets)
+
+    def place_order(self, order: NewOrder, *, intent_id: str | None = None, source: str = "python") -> Outcome:
+        """Place an order at most once for this intent id; see `Desk.place_order` for what it raises."""
+        return self.desk.place_order(order, intent_id=intent_id or new_intent_id("py"), source=source)
+
+    def cancel_order(self, order_id: str) -> Order:
+        """Ask for cancellation; returns the order right after. May be repeated. Raises `WrongState`."""
+        return self.desk.cancel_order(order_id)
+
+    def close(self) -> None:
+        """Wait for what is being sent, and close connections."""
+        if self.operations._desk is not None:  # noqa: SLF001 - its twin
+            self.desk.close()
+        close = getattr(self.exchange.session.line, "close", None)
+        if close is not None:
+            close()
+
+    def __enter__(self) -> Self:
+        """Use it in a `with` block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+
+def connect(settings: Settings | None = None) -> Client:
+    """A blocking client for the account that the settings name (by default, those of the environment).
+
+    Reads the key file; sends nothing yet.
+
+    Raises:
+        ConfigurationError: the settings or the key cannot be used.
+    """
+    from tradehook.lines.blocking import BlockingLine
+
+    settings = settings or Settings.from_environment()
+    exchange = open_exchange(settings, line=BlockingLine())
+    return Client(AsyncClient(exchange, desk=lambda: open_desk(settings, exchange=exchange)))
+
+
+def connect_async(settings: Settings | None = None) -> AsyncClient:
+    """An asyncio client for the account that the settings name; see `connect`."""
+    from tradehook.lines.asynchronous import AsyncLine
+
+    settings = settings or Settings.from_environment()
+    return AsyncClient(open_exchange(settings, line=AsyncLine()), desk=lambda: open_desk(settings))
+
+
+def open_desk(settings: Settings, *, exchange: Exchange | None = None) -> Desk:
+    """The desk of the account that the settings name, with its journal.
+
+    Args:
+        settings: which account, which journal.
+        exchange: the account over a blocking line, if it is open already.
+
+    Raises:
+        ConfigurationError: settings, key or journal cannot be used.
+    """
+    from tradehook.desk.journal import Journal
+    from tradehook.desk.submit import Desk
+    from tradehook.lines.blocking import BlockingLine
+
+    exchange = exchange or open_exchange(settings, line=BlockingLine())
+    return Desk(exchange, journal=Journal.open(settings.journal_url), account=settings.account)
+
+
+def new_intent_id(prefix: str) -> str:
+    """A fresh intent id, for somebody who is there to see the outcome. A scheduler derives one instead."""
+    return f"{prefix}-{uuid.uuid4()}"

@@ -1,0 +1,109 @@
+"""What every exchange offers, and what it says it cannot do. The desk and the clients know only this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Mapping
+    from datetime import datetime
+    from decimal import Decimal
+
+    from tradehook.models import Asset, Balance, NewOrder, Order, OrderStatus, Quote, Side, SizedOrder, Unit
+    from tradehook.session import Session
+    from tradehook.wire import Write
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an exchange can do, as data: front ends ask here instead of trying."""
+
+    chains: tuple[str, ...] = ()
+    """Chains that orders may be sent to; empty where everything stands at the exchange."""
+    has_limit_orders: bool = True
+    default_quote: str = ""
+    """What `BTC` alone is traded against."""
+    fee_rate_observed: Decimal | None = None
+    """A fee seen in practice, for setting money aside. Not a promise: the exchange publishes none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """An exchange's card: its names, its hosts, its request limit."""
+
+    name: str
+    label: str
+    hosts: Mapping[str, str]
+    """Environment to base address."""
+    live_domains: tuple[str, ...]
+    """Domains where real money moves: an address below one of these is live, whatever it is called."""
+    requests_per_minute: int
+    capabilities: Capabilities = field(default_factory=Capabilities)
+
+
+class Exchange(Protocol):
+    """One account at one exchange. Reads are operations over its line; writes are values for the desk."""
+
+    spec: Spec
+    session: Session
+    environment: str
+
+    @property
+    def host(self) -> str:
+        """Host and port that requests go to."""
+        ...
+
+    async def account_id(self) -> str:
+        """Whose money this is: the exchange's own user id, the same for every key of that person."""
+        ...
+
+    async def issued_by_sandbox(self) -> bool:
+        """Whether the token in use was made by our sandbox, so that no real money can be behind it."""
+        ...
+
+    async def balances(self) -> list[Balance]:
+        """Everything held, one entry for each place."""
+        ...
+
+    def list_assets(self, *, venue: str | None = None) -> AsyncIterator[Asset]:
+        """Everything that can be held or traded."""
+        ...
+
+    async def get_quote(self, base: str, *, quote: str, side: Side, quantity: Decimal, unit: Unit) -> Quote:
+        """A non-binding price for a market order at the exchange."""
+        ...
+
+    async def get_order(self, order_id: str) -> Order:
+        """One order as it stands now. Raises `NotFound`."""
+        ...
+
+    def list_orders(
+        self, *, statuses: Collection[OrderStatus] = (), since: datetime | None = None
+    ) -> AsyncIterator[Order]:
+        """Orders, newest first; pages are read only when they are reached."""
+        ...
+
+    async def size_order(self, order: NewOrder) -> SizedOrder:
+        """Settle what would be sent: amounts to quantities on the exchange's grid, symbols to addresses.
+
+        Raises:
+            InvalidInput: it cannot be traded as asked; `suggestions` says what to type instead.
+        """
+        ...
+
+    def new_order(self, order: SizedOrder) -> Write[Order]:
+        """The write that places it. An on-chain order only comes into being by it, see `execute_order`."""
+        ...
+
+    def execute_order(self, order: SizedOrder, *, created: Order) -> Write[Order]:
+        """The write that sends a created order to market, its payloads signed.
+
+        Raises:
+            PayloadMismatch: what we were given to sign is not what was ordered.
+        """
+        ...
+
+    def cancel_order(self, order_id: str) -> Write[None]:
+        """The write that asks for cancellation. May be repeated. The order ends a moment later."""
+        ...

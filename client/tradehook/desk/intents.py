@@ -1,0 +1,220 @@
+"""Intents: the durable record that something is to happen once. Plain values, no database.
+
+States move only forward along these arrows, each written to the journal before the next step:
+
+    PREPARED -> SENDING -> ACCEPTED | REJECTED | UNKNOWN
+    PREPARED -> SENDING -> CREATED -> EXECUTING -> ACCEPTED | REJECTED     (signed orders)
+    SENDING  -> PREPARED        when it is certain that nothing happened
+    CREATED  -> PREPARED        a created order that is not executed moves nothing
+
+`SENDING` whose owner is gone reads as `UNKNOWN`: the process died between sending and hearing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tradehook import errors
+from tradehook.errors import InvalidInput, TradehookError
+from tradehook.models import Order, SizedOrder
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+LONGEST_ID = 200
+_FOREIGN_OWNER_SECONDS = 180.0
+"""How long an owner on another machine, whom we cannot look at, is taken to live."""
+
+
+class State(StrEnum):
+    """Where an intent stands."""
+
+    PREPARED = "PREPARED"
+    SENDING = "SENDING"
+    CREATED = "CREATED"
+    EXECUTING = "EXECUTING"
+    ACCEPTED = "ACCEPTED"
+    REJECTED = "REJECTED"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One row of the journal."""
+
+    intent_id: str
+    kind: str
+    """`order` or `plan`."""
+    exchange: str
+    host: str
+    environment: str
+    account: str
+    account_id: str | None
+    """The exchange's own user id, once it is known."""
+    source: str
+    """Who asked: `cli`, `chat:...`, `airflow:...`."""
+    asked: dict[str, Any]
+    asked_hash: str
+    request: dict[str, Any] | None
+    """What was settled once, from what was asked: a sized order, or a plan's legs."""
+    state: State
+    attempt: int
+    owner: str | None
+    sending_at: datetime | None
+    order_id: str | None
+    order: dict[str, Any] | None
+    """The order as last seen."""
+    order_is_final: bool
+    error: dict[str, Any] | None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def reads_as(self) -> State:
+        """The state as everybody must treat it: a sender who is gone leaves doubt."""
+        if self.state is State.SENDING and not self.has_living_owner:
+            return State.UNKNOWN
+        return self.state
+
+    @property
+    def has_living_owner(self) -> bool:
+        """Whether the process that is sending still runs."""
+        return self.owner is not None and is_alive(self.owner, sending_at=self.sending_at)
+
+    @property
+    def sized(self) -> SizedOrder | None:
+        """The order that is or was sent."""
+        return SizedOrder.model_validate(self.request) if self.kind == "order" and self.request else None
+
+    @property
+    def last_order(self) -> Order | None:
+        """The order as last seen at the exchange."""
+        return Order.model_validate(self.order) if self.order else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dict of JSON types, for `--json` and XCom."""
+        return {
+            "intent_id": self.intent_id,
+            "kind": self.kind,
+            "state": str(self.reads_as),
+            "exchange": self.exchange,
+            "environment": self.environment,
+            "account": self.account,
+            "source": self.source,
+            "asked": self.asked,
+            "request": self.request,
+            "attempt": self.attempt,
+            "order_id": self.order_id,
+            "order": self.order,
+            "error": self.error,
+            "created_at": iso(self.created_at),
+            "updated_at": iso(self.updated_at),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an intent that was carried out."""
+
+    intent_id: str
+    order: Order
+    """The order as last seen."""
+    sized: SizedOrder
+    """What was sent."""
+    is_stored: bool
+    """Whether nothing was sent this time, because it had been sent before."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dict of JSON types, for `--json` and XCom."""
+        order = self.order.model_copy(update={"payloads": ()}).to_dict()
+        return {"intent_id": self.intent_id, "is_stored": self.is_stored, **order, "sent": self.sized.to_dict()}
+
+
+def iso(at: datetime) -> str:
+    """RFC 3339 with Z."""
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def check_intent_id(intent_id: str) -> str:
+    """The id as it is stored.
+
+    Raises:
+        InvalidInput: empty, too long, or not printable ASCII without spaces.
+    """
+    if not (0 < len(intent_id) <= LONGEST_ID and all("!" <= character <= "~" for character in intent_id)):
+        raise InvalidInput(
+            f"An intent id is 1 to {LONGEST_ID} letters, digits and signs without spaces; this one is not."
+        )
+    return intent_id
+
+
+def hash_of(asked: dict[str, Any]) -> str:
+    """One hash for one request, whatever the order of its parts."""
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def derived_id(*parts: str) -> str:
+    """An intent id from its parts: the same parts give the same id, on every try and every machine."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+# --- owners -----------------------------------------------------------------------------------------------------
+
+
+def this_owner() -> str:
+    """This process, told apart from a later one that gets the same number."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+def is_alive(owner: str, *, sending_at: datetime | None) -> bool:
+    """Whether the process behind an owner mark still runs."""
+    host, pid, started = [*owner.split(":"), "", ""][:3]
+    if host != socket.gethostname() or not pid.isdigit():
+        return sending_at is not None and time.time() - sending_at.timestamp() < _FOREIGN_OWNER_SECONDS
+    return _started(int(pid)) == started != ""
+
+
+def _started(pid: int) -> str:
+    """When a process started, in the kernel's ticks; empty when there is none (or it is dead but not reaped)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return _started_elsewhere(pid)
+    return "" if fields[0] in "ZX" else fields[19]
+
+
+def _started_elsewhere(pid: int) -> str:
+    if Path("/proc/self/stat").exists():
+        return ""
+    try:  # a system without /proc: only whether it exists can be told
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except PermissionError:
+        pass
+    return "0"
+
+
+# --- stored errors ----------------------------------------------------------------------------------------------
+
+
+def error_to_dict(error: TradehookError) -> dict[str, Any]:
+    """What the journal keeps of an error, so that a later caller gets the same one."""
+    details = {name: value for name, value in error.details.items() if isinstance(value, str | int | float | None)}
+    return {"type": type(error).__name__, "message": error.message, "exchange": error.exchange, "details": details}
+
+
+def error_from_dict(stored: dict[str, Any]) -> TradehookError:
+    """The error again."""
+    kind = getattr(errors, str(stored.get("type")), TradehookError)
+    if not (isinstance(kind, type) and issubclass(kind, TradehookError)):
+        kind = TradehookError
+    return kind(str(stored.get("message")), exchange=stored.get("exchange"), **stored.get("details", {}))

@@ -1,0 +1,348 @@
+"""The journal: what was to happen, what was sent, what was heard. The only thing trusted after a crash.
+
+Every change is one short transaction that names the state it expects; if somebody else was faster,
+it changes nothing and says so. No exchange is called inside a transaction.
+See: docs/explanation/money-moves-once.md.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from tradehook.desk.intents import Intent, State, hash_of, iso
+from tradehook.desk.schema import open_database, upgrade, writing
+from tradehook.desk.tables import EVENT, INTENT, META, TRADING
+from tradehook.errors import GuardRefused, IntentConflict, InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Connection, Row
+
+    from tradehook.models import Order
+
+NEWEST = "0001"
+EVERYWHERE = "*"
+
+
+class Journal:
+    """One database of intents. Safe for threads and processes; make it after a fork, not before."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> Journal:
+        """Open a journal, making or upgrading it where that is needed.
+
+        Raises:
+            ConfigurationError: it cannot be used, with the reason.
+        """
+        engine = open_database(url)
+        upgrade(engine, scripts=Path(__file__).parent / "migrations", version_table="tradehook_version", newest=NEWEST)
+        return cls(engine)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.engine.dispose()
+
+    def namespace(self) -> str:
+        """What tells this deployment apart from every other, made once."""
+        return self._made_once("namespace", lambda: uuid.uuid4().hex)
+
+    # --- intents --------------------------------------------------------------------------------------------
+
+    def prepare(
+        self,
+        intent_id: str,
+        *,
+        kind: str,
+        exchange: str,
+        host: str,
+        environment: str,
+        account: str,
+        source: str,
+        asked: Mapping[str, Any],
+    ) -> tuple[Intent, bool]:
+        """The intent of this id, and whether it is new.
+
+        Raises:
+            IntentConflict: the id stands for another request already.
+        """
+        wanted = {"kind": kind, "exchange": exchange, "host": host, "asked": dict(asked)}
+        digest = hash_of(wanted)
+        now = _now()
+        row = {
+            "intent_id": intent_id,
+            "kind": kind,
+            "exchange": exchange,
+            "host": host,
+            "environment": environment,
+            "account": account,
+            "source": source[:255],
+            "asked": json.dumps(dict(asked)),
+            "asked_hash": digest,
+            "state": str(State.PREPARED),
+            "attempt": 0,
+            "order_is_final": False,
+            "created_at": now,
+            "updated_at": now,
+        }
+        with writing(self.engine) as connection:
+            found = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one_or_none()
+            if found is None:
+                connection.execute(insert(INTENT).values(row))
+                _add_event(connection, intent_id, "prepared", {"source": source})
+                found = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one()
+                return _intent(found), True
+        intent = _intent(found)
+        if intent.asked_hash != digest:
+            raise IntentConflict(
+                f"Intent {intent_id} stands for another request already: it asked for {_words(intent.asked)}. "
+                "Use a new intent id for a new request.",
+                exchange=exchange,
+            )
+        return intent, False
+
+    def get(self, intent_id: str) -> Intent:
+        """The intent of this id.
+
+        Raises:
+            InvalidInput: there is none.
+        """
+        with self.engine.connect() as connection:
+            found = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one_or_none()
+        if found is None:
+            raise InvalidInput(f"There is no intent {intent_id[:80]}. `tradehook intents list` shows them.")
+        return _intent(found)
+
+    def list(self, *, states: Sequence[State] = (), limit: int = 50) -> Sequence[Intent]:
+        """Intents, newest first. A state is what the row reads as, so `UNKNOWN` finds dead senders too."""
+        query = select(INTENT).order_by(INTENT.c.created_at.desc(), INTENT.c.intent_id)
+        if states:
+            stored = {*states, State.SENDING} if State.UNKNOWN in states else set(states)
+            query = query.where(INTENT.c.state.in_([str(state) for state in stored]))
+        with self.engine.connect() as connection:
+            found = [_intent(row) for row in connection.execute(query.limit(limit if not states else None))]
+        return [intent for intent in found if not states or intent.reads_as in states][:limit]
+
+    def open_orders(self, host: str) -> Sequence[Intent]:
+        """Accepted orders at this host that have not come to their end, oldest first."""
+        query = (
+            select(INTENT)
+            .where(INTENT.c.state == str(State.ACCEPTED), INTENT.c.order_is_final.is_(False))
+            .where(INTENT.c.kind == "order", INTENT.c.host == host)
+            .order_by(INTENT.c.created_at)
+        )
+        with self.engine.connect() as connection:
+            return [_intent(row) for row in connection.execute(query)]
+
+    def by_order(self, host: str, order_id: str) -> Intent | None:
+        """The intent that an order came from, if it came from here."""
+        query = select(INTENT).where(INTENT.c.host == host, INTENT.c.order_id == order_id)
+        with self.engine.connect() as connection:
+            found = connection.execute(query).one_or_none()
+        return _intent(found) if found is not None else None
+
+    def settle(self, intent: Intent, request: Mapping[str, Any]) -> Intent:
+        """Store what was asked as what will be sent. The first to settle wins; a rerun continues it."""
+        with writing(self.engine) as connection:
+            connection.execute(
+                update(INTENT)
+                .where(INTENT.c.intent_id == intent.intent_id, INTENT.c.request.is_(None))
+                .values(request=json.dumps(dict(request)), updated_at=_now())
+            )
+        return self.get(intent.intent_id)
+
+    def start(self, intent: Intent, *, to: State, owner: str, account_id: str) -> Intent | None:
+        """Take an intent for sending; `None` when somebody else was faster.
+
+        Raises:
+            GuardRefused: trading is frozen. Looked at in the same transaction, so a freeze that returned
+                is obeyed by every send that begins after it.
+        """
+        with writing(self.engine) as connection:
+            frozen = connection.execute(select(TRADING).where(TRADING.c.scope == EVERYWHERE)).one_or_none()
+            if frozen is not None and frozen.state != "NORMAL":
+                raise GuardRefused(
+                    f"Trading is frozen since {frozen.changed_at} by {frozen.changed_by}"
+                    f"{': ' + frozen.why if frozen.why else ''}. /resume in chat or `tradehook resume` lifts it.",
+                    rule="frozen",
+                    actual=frozen.state,
+                )
+            done = connection.execute(
+                update(INTENT)
+                .where(
+                    INTENT.c.intent_id == intent.intent_id,
+                    INTENT.c.state == str(intent.state),
+                    INTENT.c.attempt == intent.attempt,
+                )
+                .values(
+                    state=str(to),
+                    attempt=intent.attempt + 1,
+                    owner=owner,
+                    account_id=account_id,
+                    sending_at=_now(),
+                    updated_at=_now(),
+                )
+            )
+            if done.rowcount != 1:
+                return None
+            _add_event(connection, intent.intent_id, str(to).lower(), {"attempt": intent.attempt + 1, "owner": owner})
+        return self.get(intent.intent_id)
+
+    def move(
+        self,
+        intent: Intent,
+        to: State,
+        *,
+        order: Order | None = None,
+        error: Mapping[str, Any] | None = None,
+        what: str | None = None,
+    ) -> Intent | None:
+        """Change the state, if it still is what the caller holds; `None` when it is not.
+
+        A sender that was paused and woke up late can therefore never undo what was found out meanwhile.
+        """
+        values: dict[str, Any] = {"state": str(to), "updated_at": _now(), "error": json.dumps(error) if error else None}
+        if order is not None:
+            values |= _order_columns(order)
+        with writing(self.engine) as connection:
+            try:
+                done = connection.execute(
+                    update(INTENT)
+                    .where(
+                        INTENT.c.intent_id == intent.intent_id,
+                        INTENT.c.state == str(intent.state),
+                        INTENT.c.attempt == intent.attempt,
+                    )
+                    .values(values)
+                )
+            except IntegrityError:
+                raise IntentConflict(f"Order {order.order_id if order else ''} belongs to another intent.") from None
+            if done.rowcount != 1:
+                return None
+            detail: dict[str, Any] = {"from": str(intent.state)}
+            if order is not None:
+                detail |= {"order_id": order.order_id, "status": str(order.status)}
+            if error:
+                detail["error"] = dict(error)
+            _add_event(connection, intent.intent_id, what or str(to).lower(), detail)
+        return self.get(intent.intent_id)
+
+    def see_order(self, intent_id: str, order: Order) -> bool:
+        """Record how an accepted order stands now; whether that is news. An order that ended never changes."""
+        seen = json.dumps(_seen(order))
+        with writing(self.engine) as connection:
+            row = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one()
+            if row.order_is_final or row.order_seen == seen or row.order_id != order.order_id:
+                return False
+            connection.execute(
+                update(INTENT)
+                .where(INTENT.c.intent_id == intent_id)
+                .values(order_seen=seen, order_is_final=order.is_final, updated_at=_now())
+            )
+            detail = {"order_id": order.order_id, "status": str(order.status), "filled": _seen(order).get("filled")}
+            _add_event(connection, intent_id, "order", detail)
+        return True
+
+    # --- events, meta, trading state ------------------------------------------------------------------------
+
+    def note(self, intent_id: str, what: str, detail: Mapping[str, Any]) -> None:
+        """Add to an intent's story without changing it."""
+        with writing(self.engine) as connection:
+            _add_event(connection, intent_id, what, dict(detail))
+
+    def events(self, intent_id: str) -> Sequence[dict[str, Any]]:
+        """An intent's story, oldest first."""
+        query = select(EVENT).where(EVENT.c.intent_id == intent_id).order_by(EVENT.c.event_id)
+        with self.engine.connect() as connection:
+            return [
+                {"at": row.at, "what": row.what, **json.loads(row.detail)} for row in connection.execute(query).all()
+            ]
+
+    def trading_state(self) -> dict[str, str]:
+        """`state` (NORMAL or HALTED), `changed_by`, `why`, `changed_at`."""
+        with self.engine.connect() as connection:
+            row = connection.execute(select(TRADING).where(TRADING.c.scope == EVERYWHERE)).one_or_none()
+        if row is None:
+            return {"state": "NORMAL", "changed_by": "", "why": "", "changed_at": ""}
+        return {"state": row.state, "changed_by": row.changed_by, "why": row.why, "changed_at": row.changed_at}
+
+    def set_trading_state(self, state: str, *, by: str, why: str = "") -> None:
+        """Freeze (`HALTED`) or resume (`NORMAL`) everything that uses this journal. Holds over restarts."""
+        values = {"state": state, "changed_by": by[:255], "why": why, "changed_at": _now()}
+        with writing(self.engine) as connection:
+            done = connection.execute(update(TRADING).where(TRADING.c.scope == EVERYWHERE).values(values))
+            if done.rowcount == 0:
+                connection.execute(insert(TRADING).values(scope=EVERYWHERE, **values))
+
+    def _made_once(self, name: str, make: Any) -> str:
+        with writing(self.engine) as connection:
+            found = connection.execute(select(META.c.value).where(META.c.name == name)).scalar_one_or_none()
+            if found is None:
+                found = make()
+                connection.execute(insert(META).values(name=name, value=found))
+        return str(found)
+
+
+def _now() -> str:
+    return iso(datetime.now(UTC))
+
+
+def _add_event(connection: Connection, intent_id: str, what: str, detail: Mapping[str, Any]) -> None:
+    connection.execute(insert(EVENT).values(intent_id=intent_id, at=_now(), what=what, detail=json.dumps(dict(detail))))
+
+
+def _seen(order: Order) -> dict[str, Any]:
+    """What is kept of an order: payloads are large and worth nothing once signed."""
+    return order.model_copy(update={"payloads": ()}).to_dict()
+
+
+def _order_columns(order: Order) -> dict[str, Any]:
+    return {
+        "order_id": order.order_id,
+        "order_seen": json.dumps(_seen(order)),
+        "order_is_final": order.is_final,
+    }
+
+
+def _words(asked: Mapping[str, Any]) -> str:
+    return " ".join(str(value) for value in asked.values() if isinstance(value, str))[:120]
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _intent(row: Row[Any]) -> Intent:
+    return Intent(
+        intent_id=row.intent_id,
+        kind=row.kind,
+        exchange=row.exchange,
+        host=row.host,
+        environment=row.environment,
+        account=row.account,
+        account_id=row.account_id,
+        source=row.source,
+        asked=json.loads(row.asked),
+        asked_hash=row.asked_hash,
+        request=json.loads(row.request) if row.request else None,
+        state=State(row.state),
+        attempt=row.attempt,
+        owner=row.owner,
+        sending_at=_time(row.sending_at),
+        order_id=row.order_id,
+        order=json.loads(row.order_seen) if row.order_seen else None,
+        order_is_final=row.order_is_final,
+        error=json.loads(row.error) if row.error else None,
+        created_at=datetime.fromisoformat(row.created_at),
+        updated_at=datetime.fromisoformat(row.updated_at),
+    )

@@ -1,0 +1,111 @@
+"""Brings a database up to the newest migration, one process at a time.
+
+The same way serves every package that keeps tables beside the journal: each has its migrations in a
+folder and its version in a table of its own. Alembic is imported only when there is something to do.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from tradehook.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from sqlalchemy import Connection
+
+_WAIT_MILLISECONDS = 30_000
+
+
+def open_database(url: str) -> Engine:
+    """An engine for a journal's address; the folder is made if it is missing.
+
+    Commits are durable when they return (WAL with synchronous=FULL), because what was recorded before
+    a send must survive a power cut. Writes take the lock at their beginning, see `writing`.
+
+    Raises:
+        ConfigurationError: the address cannot be used.
+    """
+    if not url.startswith("sqlite:///") or url in ("sqlite:///", "sqlite:///:memory:"):
+        raise ConfigurationError(
+            "TRADEHOOK_JOURNAL_URL should look like sqlite:////home/you/journal.db. "
+            "A journal in PostgreSQL is not supported yet."
+        )
+    path = Path(url.removeprefix("sqlite:///"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.exists():
+            path.touch(mode=0o600)
+    except OSError as error:
+        raise ConfigurationError(f"The journal at {path} cannot be made: {error.strerror}.") from None
+    engine = create_engine(url, connect_args={"timeout": _WAIT_MILLISECONDS / 1000, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_WAIT_MILLISECONDS}"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        is_writing = connection.get_execution_options().get("is_writing", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that holds the write lock from its first moment, so that what it reads stays true."""
+    with engine.connect().execution_options(is_writing=True) as connection, connection.begin():
+        yield connection
+
+
+def upgrade(engine: Engine, *, scripts: Path, version_table: str, newest: str) -> None:
+    """Bring the tables up to `newest`. Safe to call from many processes at once.
+
+    Raises:
+        ConfigurationError: the database was written by a newer version, or cannot be opened.
+    """
+    try:
+        found = _version(engine, version_table)
+        if found == newest:
+            return
+        _migrate(engine, scripts=scripts, version_table=version_table, found=found)
+    except DBAPIError as error:
+        raise ConfigurationError(
+            f"The journal {engine.url.database} cannot be used: {str(error.orig)[:200]}."
+        ) from None
+
+
+def _version(engine: Engine, version_table: str) -> str | None:
+    with engine.connect() as connection:
+        if not inspect(connection).has_table(version_table):
+            return None
+        return connection.execute(text(f"SELECT version_num FROM {version_table}")).scalar()  # noqa: S608 - our own name
+
+
+def _migrate(engine: Engine, *, scripts: Path, version_table: str, found: str | None) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if found is not None and found not in known:
+        raise ConfigurationError(
+            f"The journal {engine.url.database} was written by a newer tradehook ({found}). Update tradehook."
+        )
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        config.attributes["version_table"] = version_table
+        command.upgrade(config, "head")

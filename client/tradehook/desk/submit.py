@@ -1,0 +1,174 @@
+"""The desk: places orders once, cancels them, and says truthfully what became of them.
+
+A money operation runs on a thread of the desk's own, over a blocking line, from its start to its end.
+Whoever asked only waits: a time-out, a cancellation or a signal interrupts the waiting, never the
+sending. A stop is looked at before the step to SENDING, and closing the desk waits for what runs.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from tradehook.desk import watch
+from tradehook.desk.attempts import Attempts, unknown
+from tradehook.desk.intents import Outcome, check_intent_id, this_owner
+from tradehook.errors import ConfigurationError
+from tradehook.run import run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tradehook.contract import Exchange
+    from tradehook.desk.journal import Journal
+    from tradehook.models import NewOrder, Order, SizedOrder
+
+_THREADS = 8
+
+__all__ = ["Desk", "Outcome"]
+
+
+class Desk:
+    """The door for one account's money. Safe for threads; one for a process and account is enough."""
+
+    def __init__(self, exchange: Exchange, *, journal: Journal, account: str) -> None:
+        """Open the desk.
+
+        Args:
+            exchange: the account, over a blocking line.
+            journal: where intents are kept.
+            account: what people call the account.
+        """
+        self.exchange = exchange
+        self.journal = journal
+        self.account = account
+        self._threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="tradehook-desk")
+        self._is_stopping = threading.Event()
+        self._attempts = Attempts(
+            exchange,
+            journal=journal,
+            account=account,
+            owner=f"{this_owner()}:{uuid.uuid4().hex[:8]}",
+            is_stopping=self._is_stopping,
+        )
+        self._lock = threading.Lock()
+        self._running: dict[str, tuple[NewOrder, Future[Outcome]]] = {}
+
+    def place_order(
+        self,
+        order: NewOrder,
+        *,
+        intent_id: str,
+        source: str,
+        sized: SizedOrder | None = None,
+        approve: Callable[[SizedOrder, Order], bool] | None = None,
+    ) -> Outcome:
+        """Place an order at most once for this intent id, and return it as first heard of.
+
+        Calling again with the same id and the same order sends nothing and returns (or raises) what
+        is stored. May therefore be repeated freely.
+
+        Args:
+            order: what is wanted.
+            intent_id: names the deed, not the attempt.
+            source: who asks, for the record.
+            sized: what was settled and shown to a person already; sent as it is, unless this intent was settled before.
+            approve: asked before an on-chain order is signed, with what it would do; `False` leaves it unsigned.
+
+        Raises:
+            IntentConflict: the id was used for another order.
+            InvalidInput: it cannot be traded as asked.
+            GuardRefused: one of our limits, or `approve`, said no.
+            Rejected: the exchange said no (and its other answers, see `errors.py`).
+            NetworkError: it could not be reached, and nothing was sent.
+            OutcomeUnknown: it may or may not have been placed. Never sent again by itself.
+        """
+        return self.start_order(order, intent_id=intent_id, source=source, sized=sized, approve=approve).result()
+
+    def start_order(
+        self,
+        order: NewOrder,
+        *,
+        intent_id: str,
+        source: str,
+        sized: SizedOrder | None = None,
+        approve: Callable[[SizedOrder, Order], bool] | None = None,
+    ) -> Future[Outcome]:
+        """The same without waiting. Cancelling the future, or not looking at it, does not stop the order."""
+        check_intent_id(intent_id)
+        future: Future[Outcome] = Future()
+        future.set_running_or_notify_cancel()  # from here on it cannot be cancelled
+        with self._lock:
+            running = self._running.get(intent_id)
+            if running is not None and running[0] == order:
+                return running[1]  # two callers, one deed: both hear the same
+            if running is None:
+                self._running[intent_id] = (order, future)
+        try:
+            self._threads.submit(
+                self._carry_out, future, order, intent_id=intent_id, source=source, sized=sized, approve=approve
+            )
+        except RuntimeError:
+            self._forget(intent_id, future)
+            future.set_exception(ConfigurationError("The desk is closed; nothing was sent."))
+        return future
+
+    def cancel_order(self, order_id: str) -> Order:
+        """Ask for cancellation and return the order as it stands right after. May be repeated.
+
+        Passes every limit, a freeze included. The order ends a moment later, perhaps filled.
+
+        Raises:
+            WrongState: it cannot be canceled (any more); the message says how it stands.
+        """
+        return self._threads.submit(lambda: run(self._attempts.cancel(order_id))).result()
+
+    def follow(self, intent_id: str) -> Order:
+        """Read an intent's order at the exchange now, record it, return it."""
+        intent = self.journal.get(intent_id)
+        if intent.order_id is None:
+            raise unknown(intent)
+        order = run(self.exchange.get_order(intent.order_id))
+        self.journal.see_order(intent_id, order)
+        return order
+
+    def sweep(self) -> list[watch.Change]:
+        """Look at every open order of this journal, and return what changed; see `watch.py`."""
+        return run(watch.sweep(self.exchange, self.journal))
+
+    def stop(self) -> None:
+        """Begin no new send. What is being sent goes on to its answer."""
+        self._is_stopping.set()
+
+    def close(self) -> None:
+        """Begin no new send and wait for what is being sent."""
+        self.stop()
+        self._threads.shutdown(wait=True)
+
+    # --- one intent, on a thread of the desk ----------------------------------------------------------------
+
+    def _carry_out(
+        self,
+        future: Future[Outcome],
+        order: NewOrder,
+        *,
+        intent_id: str,
+        source: str,
+        sized: SizedOrder | None,
+        approve: Callable[[SizedOrder, Order], bool] | None,
+    ) -> None:
+        try:
+            outcome = run(self._attempts.place(order, intent_id=intent_id, source=source, shown=sized, approve=approve))
+        except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
+            self._forget(intent_id, future)
+            future.set_exception(error)
+        else:
+            self._forget(intent_id, future)
+            future.set_result(outcome)
+
+    def _forget(self, intent_id: str, future: Future[Outcome]) -> None:
+        with self._lock:
+            if intent_id in self._running and self._running[intent_id][1] is future:
+                del self._running[intent_id]

@@ -1,0 +1,1 @@
+"""One folder for each exchange. They know neither each other nor sockets."""

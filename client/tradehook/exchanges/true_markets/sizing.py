@@ -1,0 +1,168 @@
+"""From what somebody asked to what will be sent: quantities on the grid, symbols to addresses.
+
+Pure: the prices, balances and assets it needs are given. Rounds down, never up, and says what it did.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_DOWN, Decimal
+from typing import TYPE_CHECKING
+
+from tradehook.amounts import Amount, plain
+from tradehook.errors import InvalidInput
+from tradehook.exchanges.true_markets.increments import (
+    MINIMUM_NOTIONAL,
+    check_price,
+    increment_at,
+    round_quantity,
+)
+from tradehook.models import NewOrder, Side, SizedOrder, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tradehook.models import Asset, Balance
+
+BOOK_CURRENCY = "PYUSD"
+"""What every book of the exchange settles in."""
+DOLLARS = frozenset({"USD", "USDC", "PYUSD"})
+"""Names that the exchange takes for it. On chain they are different coins."""
+FEE_RESERVE = Decimal("0.001")
+"""Set aside when spending "all": the fee is not published; about 0.0004 was seen (truemarkets-api 8.4)."""
+_CENT = Decimal("0.01")
+
+
+def settle(order: NewOrder) -> NewOrder:
+    """The same order with its market named as it settles: `BTC/USD` becomes `BTC/PYUSD` at the exchange."""
+    if order.chain or order.quote not in DOLLARS:
+        return order
+    return order.model_copy(update={"quote": BOOK_CURRENCY})
+
+
+def size_at_exchange(order: NewOrder, *, price: Decimal, balances: Sequence[Balance]) -> SizedOrder:
+    """Settle an order for the exchange's own book.
+
+    Args:
+        order: what was asked.
+        price: the limit price, or what a market order would get now; decides the grid.
+        balances: what the account holds; looked at for `50%` and `max`.
+
+    Raises:
+        InvalidInput: less than one lot, less than the minimum, or a price between two ticks.
+    """
+    if order.price is not None:
+        check_price(order.price)
+    quantity, unit = _asked(order, price=price, balances=balances)
+    if unit is Unit.BASE:
+        rounded = round_quantity(quantity, price=price)
+        if rounded == 0:
+            lot = increment_at(price).lot
+            raise InvalidInput(
+                f"{plain(quantity)} {order.base} is less than the smallest quantity, {plain(lot)} {order.base} "
+                f"(about {plain((lot * price).quantize(_CENT))} {order.quote}).",
+                suggestions=(plain(lot),),
+            )
+        notional = rounded * price
+    else:
+        rounded = notional = quantity.quantize(_CENT, ROUND_DOWN)
+        if round_quantity(rounded / price, price=price) == 0 or rounded == 0:
+            smallest = (increment_at(price).lot * price * (1 + FEE_RESERVE)).quantize(_CENT) + _CENT
+            raise InvalidInput(
+                f"{plain(quantity)} {order.quote} buys less than the smallest quantity of {order.base}. "
+                f"Write ${plain(smallest)} or more.",
+                suggestions=(f"${plain(smallest)}",),
+            )
+    if notional < MINIMUM_NOTIONAL:
+        raise InvalidInput(
+            f"That is worth {plain(notional.quantize(_CENT))} {order.quote}; the smallest order is 1.00."
+        )
+    return _sized(order, quantity=rounded, unit=unit, reference_price=price)
+
+
+def size_on_chain(order: NewOrder, *, assets: Sequence[Asset], balances: Sequence[Balance]) -> SizedOrder:
+    """Settle an order for a chain: symbols become the one asset on that chain that has them.
+
+    Raises:
+        InvalidInput: no or several assets of that name, or an amount that the chain does not take.
+    """
+    base, quote = (_one_asset(symbol, chain=order.chain or "", assets=assets) for symbol in (order.base, order.quote))
+    given, unit = (quote, Unit.QUOTE) if order.side is Side.BUY else (base, Unit.BASE)
+    match order.amount:
+        case Amount("base" | "quote" as kind, value):
+            if kind != unit:
+                raise InvalidInput(
+                    f"On chain, a {order.side} is sized in {given.symbol}, what you give: "
+                    f"write {'$100' if unit is Unit.QUOTE else '0.5'}, for example.",
+                    suggestions=("$100",) if unit is Unit.QUOTE else ("0.5",),
+                )
+            quantity = value
+        case amount:
+            quantity = _share(amount, of=_available(given.symbol, chain=order.chain, balances=balances))
+    decimals = given.decimals if given.decimals is not None else 6
+    quantity = quantity.quantize(Decimal(1).scaleb(-min(decimals, 18)), ROUND_DOWN)
+    if quantity <= 0:
+        raise InvalidInput(f"That is less than the smallest amount of {given.symbol}.")
+    sized = _sized(order, quantity=quantity, unit=unit, reference_price=None)
+    return sized.model_copy(
+        update={
+            "base_address": base.address,
+            "quote_address": quote.address,
+            "base_decimals": base.decimals,
+            "quote_decimals": quote.decimals,
+        }
+    )
+
+
+def _asked(order: NewOrder, *, price: Decimal, balances: Sequence[Balance]) -> tuple[Decimal, Unit]:
+    match order.amount:
+        case Amount("base", value):
+            return value, Unit.BASE
+        case Amount("quote", value):
+            return value, Unit.QUOTE
+        case amount if order.side is Side.SELL:
+            return _share(amount, of=_available(order.base, chain=None, balances=balances)), Unit.BASE
+        case amount:
+            spend = _share(amount, of=_available(order.quote, chain=None, balances=balances)) / (1 + FEE_RESERVE)
+            return (spend / price, Unit.BASE) if order.price is not None else (spend, Unit.QUOTE)
+
+
+def _share(amount: Amount, *, of: Decimal) -> Decimal:
+    return of if amount.kind == "max" else of * amount.value / 100
+
+
+def _available(symbol: str, *, chain: str | None, balances: Sequence[Balance]) -> Decimal:
+    found = sum((row.available for row in balances if row.symbol == symbol and row.chain == chain), Decimal(0))
+    if found <= 0:
+        where = f"on {chain}" if chain else "at the exchange"
+        raise InvalidInput(f"There is no {symbol} available {where}, so a share of it is nothing.")
+    return found
+
+
+def _one_asset(symbol: str, *, chain: str, assets: Sequence[Asset]) -> Asset:
+    found = [asset for asset in assets if asset.symbol == symbol and asset.chain == chain and asset.address]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InvalidInput(
+            f"{len(found)} assets on {chain} are called {symbol}; it is not safe to guess which one is meant."
+        )
+    chains = sorted({asset.chain for asset in assets if asset.chain})
+    if chain not in chains:
+        raise InvalidInput(f"There is no chain {chain} here: write {' or '.join(chains)}.", suggestions=tuple(chains))
+    elsewhere = sorted({asset.chain or "the exchange" for asset in assets if asset.symbol == symbol})
+    hint = f" It is on {', '.join(elsewhere)}." if elsewhere else " See `tradehook assets`."
+    raise InvalidInput(f"There is no {symbol} on {chain}.{hint}")
+
+
+def _sized(order: NewOrder, *, quantity: Decimal, unit: Unit, reference_price: Decimal | None) -> SizedOrder:
+    return SizedOrder(
+        base=order.base,
+        quote=order.quote,
+        side=order.side,
+        quantity=quantity,
+        unit=unit,
+        price=order.price,
+        chain=order.chain,
+        typed=str(order.amount),
+        reference_price=reference_price,
+    )

@@ -1,0 +1,111 @@
+"""The line for programs without an event loop. Safe for threads; clients are made anew after a fork."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import httpx
+
+from tradehook.errors import Disconnected, TimedOut
+from tradehook.lines import sending
+from tradehook.run import run
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from tradehook.wire import Request, Response
+
+T = TypeVar("T")
+
+
+class BlockingLine:
+    """Does all its work before returning, so that an operation over it never suspends."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process = 0
+        self._clients: dict[bool, httpx.Client] = {}
+        self._running: dict[str, Future[Any]] = {}
+
+    async def send(self, request: Request) -> Response:
+        """Send once; see `Line.send`."""
+        trace = sending.Trace()
+        deadline = time.monotonic() + request.timeout_seconds
+        try:
+            client = self._client(is_fresh=request.is_fresh)
+            with client.stream(
+                request.method,
+                request.url,
+                params=request.params or None,
+                headers=dict(request.headers),
+                content=request.body or None,
+                timeout=sending.timeouts(request),
+                extensions={"trace": trace.note},
+            ) as answer:
+                body = bytearray()
+                for chunk in answer.iter_bytes():
+                    body += chunk
+                    if len(body) > sending.LARGEST_BODY_BYTES:
+                        raise Disconnected(f"The answer of {answer.url.host} is too large to be true.")
+                    if time.monotonic() > deadline:
+                        raise TimedOut(f"{answer.url.host} took more than {request.timeout_seconds:g} s to answer.")
+                return sending.response(answer.status_code, answer.headers, bytes(body))
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            raise sending.failure(error, request, has_left=trace.has_left) from None
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep."""
+        time.sleep(max(seconds, 0.0))  # noqa: ASYNC251 - to block is what this line is for
+
+    async def together(self, *operations: Coroutine[Any, Any, T]) -> list[T]:
+        """One after the other: without a loop there is no other way."""
+        return [run(operation) for operation in operations]
+
+    async def once(self, key: str, operation: Callable[[], Awaitable[T]]) -> T:
+        """The first thread runs it; the others wait for that and get its result or its error."""
+        with self._lock:
+            running = self._running.get(key)
+            mine = running is None
+            if running is None:
+                running = self._running[key] = Future()
+        if not mine:
+            return cast("T", running.result())
+        try:
+            result = await operation()
+        except BaseException as error:
+            running.set_exception(error)
+            raise
+        else:
+            running.set_result(result)
+            return result
+        finally:
+            with self._lock:
+                del self._running[key]
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds that never go backwards."""
+        return time.monotonic()
+
+    def close(self) -> None:
+        """Close kept connections. The line can be used again afterwards."""
+        with self._lock:
+            clients, self._clients = list(self._clients.values()), {}
+        for client in clients:
+            client.close()
+
+    def _client(self, *, is_fresh: bool) -> httpx.Client:
+        with self._lock:
+            if self._process != os.getpid():
+                # Sockets shared with a parent process would mix up two conversations.
+                self._process, self._clients = os.getpid(), {}
+            if is_fresh not in self._clients:
+                self._clients[is_fresh] = httpx.Client(**sending.options(is_fresh=is_fresh))
+            return self._clients[is_fresh]

@@ -1,0 +1,293 @@
+"""Plain values: what somebody wants, and what the exchange says.
+
+Money is `Decimal`, never float. A `quantity` always stands beside its `unit`; a `price` is in quote
+per base; every `*_at` is aware UTC. Vendor names live only in each exchange's `parse.py`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
+
+from tradehook.amounts import Amount, parse_amount, parse_market, parse_symbol, plain
+from tradehook.errors import InvalidInput
+
+
+class Side(StrEnum):
+    """Which way the base asset moves."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+class Unit(StrEnum):
+    """What a quantity counts."""
+
+    BASE = "base"
+    QUOTE = "quote"
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands, in the field's words."""
+
+    CREATED = "created"
+    """Made, but not sent to market: it waits for signatures, and no money has moved."""
+    PENDING = "pending"
+    OPEN = "open"
+    """Resting in the book, perhaps filled in part."""
+    CANCELING = "canceling"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    """Ended before it was whole; part of it may have been filled."""
+    FAILED = "failed"
+    UNRECOGNIZED = "unrecognized"
+    """The exchange used a word this version does not know; never taken as final."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing can change any more."""
+        return self in (OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.FAILED)
+
+
+class Value(BaseModel):
+    """The form of every model: frozen, strict about names, decimals as text in JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", arbitrary_types_allowed=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dict of JSON types, decimals as text without exponent: for `--json`, XCom and the journal."""
+        return {name: _plain_json(value) for name, value in self.model_dump(mode="python").items()}
+
+
+def _plain_json(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return plain(value)
+        case Amount() | StrEnum():
+            return str(value)
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
+        case dict():
+            return {key: _plain_json(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain_json(item) for item in value]
+        case _:
+            return value
+
+
+def instrument(base: str, quote: str) -> str:
+    """A market's name, as it settles: `BTC/PYUSD`."""
+    return f"{base}/{quote}"
+
+
+class NewOrder(Value):
+    """What somebody wants, as they asked for it: checked before any network, shown to a person, stored.
+
+    A `price` makes it a limit order, none a market order. A `chain` sends it on chain (`defi`).
+    """
+
+    base: str
+    quote: str
+    side: Side
+    amount: Amount
+    price: Decimal | None = Field(default=None, gt=0, allow_inf_nan=False)
+    chain: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]{0,31}$")
+
+    @field_validator("amount", mode="before")
+    @classmethod
+    def _read_amount(cls, value: object) -> object:
+        return parse_amount(value) if isinstance(value, str) else value
+
+    @field_serializer("amount")
+    def _write_amount(self, amount: Amount) -> str:
+        return str(amount)
+
+    @field_validator("base", "quote")
+    @classmethod
+    def _read_symbol(cls, value: str) -> str:
+        return parse_symbol(value)
+
+    @model_validator(mode="after")
+    def _check(self) -> NewOrder:
+        if self.chain and self.price is not None:
+            raise InvalidInput("A limit order cannot go on chain: leave out the price or the chain.")
+        if self.price is not None and self.amount.kind == "quote":
+            raise InvalidInput(
+                f"A limit order is sized in {self.base}, not in {self.quote}.",
+                suggestions=(plain(self.amount.value / self.price)[:20],),
+            )
+        return self
+
+    @classmethod
+    def of(
+        cls,
+        market: str,
+        *,
+        side: Side | str,
+        amount: Amount | str,
+        price: Decimal | None = None,
+        chain: str | None = None,
+    ) -> NewOrder:
+        """Make one from a market name such as `BTC/PYUSD`.
+
+        Raises:
+            InvalidInput: the market, side, amount or price is not what it should be.
+        """
+        base, quote = parse_market(market)
+        if str(side) not in ("buy", "sell"):
+            raise InvalidInput(f"{str(side)[:20]!r} is not a side: write buy or sell.", suggestions=("buy", "sell"))
+        if isinstance(amount, str):
+            amount = parse_amount(amount)
+        return cls(base=base, quote=quote, side=Side(side), amount=amount, price=price, chain=chain)
+
+    @property
+    def market(self) -> str:
+        """The market's name, `BTC/PYUSD`."""
+        return instrument(self.base, self.quote)
+
+
+class SizedOrder(Value):
+    """A new order with everything settled that will be sent: quantity, unit, assets by address.
+
+    `typed` is the amount as somebody wrote it; `quantity` is what is sent. They differ when the
+    exchange's increment asked for rounding down.
+    """
+
+    base: str
+    quote: str
+    side: Side
+    quantity: Decimal = Field(gt=0, allow_inf_nan=False)
+    unit: Unit
+    price: Decimal | None = Field(default=None, gt=0, allow_inf_nan=False)
+    chain: str | None = None
+    base_address: str | None = None
+    quote_address: str | None = None
+    base_decimals: int | None = None
+    quote_decimals: int | None = None
+    typed: str
+    reference_price: Decimal | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """The price the sizing looked at, for showing and for the price collar; in quote per base."""
+
+    @property
+    def market(self) -> str:
+        """The market's name, `BTC/PYUSD`."""
+        return instrument(self.base, self.quote)
+
+    @property
+    def quantity_asset(self) -> str:
+        """The symbol that `quantity` counts."""
+        return self.base if self.unit is Unit.BASE else self.quote
+
+
+class Payload(Value):
+    """Something the exchange asks us to sign, unchanged."""
+
+    digest: str
+    payload: str = Field(repr=False)
+
+
+class ChainQuote(Value):
+    """What an on-chain order will do: `quantity` goes in, `output` comes out after `fee`."""
+
+    base: str
+    quote: str
+    quantity: Decimal
+    output: Decimal
+    fee: Decimal | None
+    fee_asset: str | None
+    issues: tuple[str, ...] = ()
+
+
+class Order(Value):
+    """An order as the exchange tells it. What it does not tell is `None`, never a guess."""
+
+    order_id: str
+    status: OrderStatus
+    exchange_status: str
+    """The exchange's own word."""
+    base: str | None = None
+    quote: str | None = None
+    side: Side | None = None
+    quantity: Decimal | None = None
+    unit: Unit | None = None
+    price: Decimal | None = None
+    chain: str | None = None
+    filled: Decimal | None = None
+    """Base filled so far."""
+    remaining: Decimal | None = None
+    average_price: Decimal | None = None
+    fee: Decimal | None = None
+    created_at: datetime | None = None
+    payloads: tuple[Payload, ...] = Field(default=(), repr=False)
+    chain_quote: ChainQuote | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing can change any more."""
+        return self.status.is_final
+
+    @property
+    def is_limit(self) -> bool | None:
+        """Whether it has a limit price; `None` when the exchange did not say."""
+        return None if self.base is None else self.price is not None
+
+
+class Quote(Value):
+    """A non-binding price for a market order, without fee.
+
+    `quantity` in `unit` was asked; `output` comes back: base on a buy, quote on a sell.
+    """
+
+    base: str
+    quote: str
+    side: Side
+    quantity: Decimal
+    unit: Unit
+    output: Decimal
+    price: Decimal
+    quoted_at: datetime
+
+    @property
+    def base_quantity(self) -> Decimal:
+        """The base that changes hands."""
+        if self.unit is Unit.BASE:
+            return self.quantity
+        return self.output if self.side is Side.BUY else self.quantity / self.price
+
+    @property
+    def notional(self) -> Decimal:
+        """The quote that changes hands, without fee."""
+        if self.side is Side.SELL:
+            return self.output
+        return self.quantity if self.unit is Unit.QUOTE else self.quantity * self.price
+
+
+class Asset(Value):
+    """Something that can be held. The same symbol may exist at several places: tell them apart by `asset_id`."""
+
+    asset_id: str
+    symbol: str
+    name: str | None = None
+    venue: str
+    chain: str | None = None
+    address: str | None = None
+    decimals: int | None = None
+    is_tradeable: bool = False
+    is_stable: bool = False
+
+
+class Balance(Value):
+    """How much of one asset stands at one place. `total` = `available` + `held`."""
+
+    symbol: str
+    chain: str | None = None
+    """`None` for what the exchange holds."""
+    address: str | None = None
+    total: Decimal
+    available: Decimal
+    held: Decimal
+    is_stable: bool = False

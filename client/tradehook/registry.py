@@ -1,0 +1,38 @@
+"""Finds the exchanges. Adding one is one line here and one folder beside the others."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from tradehook.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from tradehook.contract import Exchange, Spec
+    from tradehook.line import Line
+    from tradehook.settings import Settings
+
+EXCHANGES = ("true_markets",)
+
+
+def spec(name: str) -> Spec:
+    """An exchange's card.
+
+    Raises:
+        ConfigurationError: there is none of that name.
+    """
+    if name not in EXCHANGES:
+        raise ConfigurationError(f"There is no exchange {name[:40]!r}; there is {', '.join(EXCHANGES)}.")
+    return cast("Spec", import_module(f"tradehook.exchanges.{name}").SPEC)
+
+
+def open_exchange(settings: Settings, *, line: Line) -> Exchange:
+    """An account at an exchange, over this line. Reads the key, sends nothing.
+
+    Raises:
+        ConfigurationError: the settings or the key cannot be used.
+    """
+    spec(settings.exchange)
+    return cast(
+        "Exchange", import_module(f"tradehook.exchanges.{settings.exchange}.opening").open_account(settings, line)
+    )

@@ -1,0 +1,149 @@
+"""One voice: models and errors as short plain text, the same on the command line, in chat and in logs.
+
+Plain text only: a front end escapes or colours it. No secrets can pass, since models and errors hold none.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING
+
+from tradehook import errors
+from tradehook.models import Order, OrderStatus, Side, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tradehook.errors import TradehookError
+    from tradehook.models import Balance, Quote, SizedOrder
+
+DOLLARS = frozenset({"USD", "USDC", "PYUSD", "USDT", "USDG"})
+_QUANTITY_PLACES = 4
+
+
+def quantity(value: Decimal, symbol: str) -> str:
+    """How much of something: `0.0100 BTC`, `673.67 PYUSD`. Never fewer digits than there are, dollars aside."""
+    return f"{bare_quantity(value, symbol)} {symbol}"
+
+
+def bare_quantity(value: Decimal, symbol: str) -> str:
+    """The same without the symbol. Dollars in cents, unless that would hide that there is something."""
+    if symbol in DOLLARS:
+        cents = value.quantize(Decimal("0.01"), ROUND_HALF_UP)
+        if cents or not value:
+            return f"{cents:,f}"
+    text = f"{value.normalize():,f}"
+    whole, _, places = text.partition(".")
+    return f"{whole}.{places.ljust(_QUANTITY_PLACES, '0')}"
+
+
+def price(value: Decimal) -> str:
+    """A price: `67,338.1`. At most ten significant digits, so that an average does not run on."""
+    shown = value if len(value.as_tuple().digits) <= 10 else Decimal(f"{value:.10g}")
+    text = f"{shown.normalize():,f}"
+    return text if "." in text else f"{text}.0"
+
+
+def fee(value: Decimal | None, symbol: str | None) -> str:
+    """A fee in words; an unknown one is said, never shown as 0."""
+    if value is None:
+        return "fee not told by the exchange"
+    return f"fee {bare_quantity(value, symbol or 'USD')}"
+
+
+def deed(order: SizedOrder) -> str:
+    """What an order would do: `Buy 0.0100 BTC`, `Sell 5 ETH at 3,500.0 or better`."""
+    verb = "Buy" if order.side is Side.BUY else "Sell"
+    if order.unit is Unit.BASE:
+        what = quantity(order.quantity, order.base)
+    else:
+        what = f"{order.base} for {quantity(order.quantity, order.quote)}"
+    where = f" on {order.chain}" if order.chain else ""
+    limit = f" at {price(order.price)} or better" if order.price is not None else ""
+    return f"{verb} {what}{limit}{where}"
+
+
+def typed_and_sent(order: SizedOrder) -> str:
+    """What was typed beside what is sent, so that rounding never happens unseen."""
+    sent = quantity(order.quantity, order.quantity_asset)
+    return f"typed {order.typed}, sent {sent}"
+
+
+def order_line(order: Order) -> str:
+    """An order in one line that begins with the fact: `Filled: bought 0.0100 BTC at 67,338.1, fee 0.27`."""
+    base, quote = order.base or "?", order.quote or "?"
+    done = {Side.BUY: "bought", Side.SELL: "sold"}.get(order.side or Side.BUY, "traded")
+    verb = {Side.BUY: "buy", Side.SELL: "sell"}.get(order.side or Side.BUY, "trade")
+    filled = order.filled or Decimal(0)
+    at = f" at {price(order.average_price)}" if order.average_price else ""
+    costs = f", {fee(order.fee, quote)}" if filled else ""
+    match order.status:
+        case OrderStatus.FILLED if filled:
+            return f"Filled: {done} {quantity(filled, base)}{at}{costs}"
+        case OrderStatus.CANCELED if filled:
+            return f"Canceled after a part: {done} {quantity(filled, base)}{at}{costs}"
+    asked = f"{verb} {_asked(order, base, quote)}{f' at {price(order.price)}' if order.price else ''}"
+    part = f", {quantity(filled, base)} done so far" if filled else ""
+    return f"{_STATUS_WORDS[order.status]}: {asked}{part}"
+
+
+_STATUS_WORDS = {
+    OrderStatus.CREATED: "Waits for a signature",
+    OrderStatus.PENDING: "Accepted",
+    OrderStatus.OPEN: "Open",
+    OrderStatus.CANCELING: "Being canceled",
+    OrderStatus.FILLED: "Filled",
+    OrderStatus.CANCELED: "Canceled",
+    OrderStatus.FAILED: "Failed at the exchange",
+    OrderStatus.UNRECOGNIZED: "In a state this version does not know",
+}
+
+
+def _asked(order: Order, base: str, quote: str) -> str:
+    if order.quantity is None:
+        return base
+    if order.unit is Unit.QUOTE:
+        return f"{base} for {quantity(order.quantity, quote)}"
+    if order.unit is None and order.price is None:
+        # The list does not say which unit a market order was in; what was filled tells more.
+        return base
+    return quantity(order.quantity, base)
+
+
+def quote_lines(quote: Quote) -> Sequence[str]:
+    """A quote in words."""
+    verb = "Buying" if quote.side is Side.BUY else "Selling"
+    return (
+        f"{verb} {quantity(quote.base_quantity, quote.base)} at {price(quote.price)}",
+        f"comes to {quantity(quote.notional, quote.quote)} before the fee (the exchange does not tell it beforehand)",
+    )
+
+
+def balance_line(balance: Balance) -> str:
+    """One balance: `0.5000 BTC (0.1000 held)`, with its chain if it is on one."""
+    held = f" ({bare_quantity(balance.held, balance.symbol)} held)" if balance.held else ""
+    return f"{quantity(balance.total, balance.symbol)}{held}{f' on {balance.chain}' if balance.chain else ''}"
+
+
+_NEXT_STEPS: dict[type[TradehookError], str] = {
+    errors.NotSent: "Check the address and the network, then try again.",
+    errors.TimedOut: "Try again in a moment.",
+    errors.Disconnected: "Try again in a moment.",
+    errors.Unauthorized: "Check the key with `tradehook doctor`.",
+    errors.EdgeBlocked: "Wait a few minutes; if it stays, ask the exchange to allow this address.",
+    errors.RateLimited: "Wait a minute, then try again.",
+    errors.Unavailable: "Try again in a moment.",
+    errors.InsufficientFunds: "Look at `tradehook balances`, or order less.",
+    errors.StaleQuote: "Ask for a new price.",
+    errors.IntentConflict: "Leave the id out to make a new one.",
+}
+
+
+def error_line(error: TradehookError) -> str:
+    """What happened and what to do next, in at most two sentences more than the error itself."""
+    next_step = ""
+    for kind in type(error).__mro__:
+        if kind in _NEXT_STEPS:
+            next_step = " " + _NEXT_STEPS[kind]
+            break
+    return f"{error.message}{next_step}"

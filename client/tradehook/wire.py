@@ -1,0 +1,108 @@
+"""What travels: a request, a response, and a write as a value.
+
+Knows nothing of exchanges, sockets or retries. Everything here is immutable, so a
+request can be built in one place, looked at in a test and sent in another.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+T = TypeVar("T")
+
+Lane = Literal["read", "money", "auth"]
+"""Which share of the request budget a request is drawn from."""
+
+Kind = Literal["read", "mint", "single", "create", "execute", "cancel"]
+"""What a request does, for the one table of what may be repeated (`retry.py`).
+
+`single` moves money in one step and is never repeated blindly; `create` and `execute` are the two
+steps of a signed order or transfer.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. Headers and body may hold secrets, so `repr` leaves them out."""
+
+    method: str
+    url: str
+    params: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    timeout_seconds: float = 30.0
+    lane: Lane = "read"
+    is_fresh: bool = False
+    """Whether to open a connection of its own: a reused one may die unseen, which would leave doubt."""
+
+    @property
+    def path(self) -> str:
+        """The path without host and query."""
+        return urlsplit(self.url).path
+
+    @property
+    def target(self) -> str:
+        """The full address with its query."""
+        return f"{self.url}?{urlencode(self.params)}" if self.params else self.url
+
+    def with_headers(self, **headers: str) -> Request:
+        """The same request with these headers added; underscores stand for dashes."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return replace(self, headers={**self.headers, **named})
+
+    def json(self) -> Any:
+        """The body as JSON. Raises `ValueError` when it is not."""
+        return decode_json(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One HTTP response. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+    def json(self) -> Any:
+        """The body as JSON, numbers with a point as `Decimal`. Raises `ValueError` when it is not."""
+        return decode_json(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Write(Generic[T]):
+    """Something that changes the world at an exchange, not sent yet.
+
+    Only the desk sends one (`desk/submit.py`). `read` turns the exchange's response into its result
+    and raises an error of `errors.py` when the response is a refusal or not what is documented.
+    """
+
+    request: Request
+    read: Callable[[Response], T]
+    kind: Kind
+
+
+def encode_json(value: object) -> bytes:
+    """Compact UTF-8 JSON. `Decimal` is not accepted: money travels as text."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def decode_json(body: bytes) -> Any:
+    """Read JSON with `Decimal` for numbers with a point; `NaN`, `Infinity` and deep nesting are refused.
+
+    Raises `ValueError` for anything that is not JSON in UTF-8.
+    """
+    try:
+        return json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError("JSON is nested too deeply") from error
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
