@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 for name in list(os.environ):
@@ -18,8 +25,88 @@ def _only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address):
-        if self.family in (socket.AF_INET, socket.AF_INET6) and not str(address[0]).startswith(("127.", "::1", "localhost")):
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not str(address[0]).startswith(
+            ("127.", "::1", "localhost")
+        ):
             raise AssertionError(f"a test reached for {address}")
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@dataclass
+class SandboxServer:
+    """A sandbox in a process of its own, and its admin."""
+
+    process: subprocess.Popen
+    url: str
+    key_file: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a tradehook command needs to use it; add a journal."""
+        return {
+            "TRADEHOOK_ENVIRONMENT": "sandbox",
+            "TRADEHOOK_TRUE_MARKETS_URL": self.url,
+            "TRADEHOOK_TRUE_MARKETS_KEY_FILE": str(self.key_file),
+        }
+
+    def admin(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        response = httpx.request(method, f"{self.url}/_sandbox/{path}", json=body, timeout=10, trust_env=False)
+        assert response.status_code < 300, response.text
+        return response.json()
+
+    def fault(
+        self, kind: str, *, method: str = "POST", path: str = "/orders", times: int | None = 1, **more: Any
+    ) -> None:
+        self.admin("POST", "faults", {"method": method, "path": path, "kind": kind, "times": times, **more})
+
+    def clear_faults(self) -> None:
+        self.admin("DELETE", "faults")
+
+    def orders(self) -> int:
+        """How many orders are there for money."""
+        ledger = self.admin("GET", "ledger")
+        assert ledger["balanced"] is True
+        return ledger["orders"]
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(15)
+
+
+@pytest.fixture(scope="session")
+def start_sandbox(tmp_path_factory):
+    """Start sandboxes with `start_sandbox(*flags)`; all are stopped at the end, and must stop cleanly."""
+    servers: list[SandboxServer] = []
+
+    def start(*flags: str) -> SandboxServer:
+        key_file = tmp_path_factory.mktemp("sandbox") / "key.json"
+        command = [
+            sys.executable,
+            "-m",
+            "tradehook_sandbox",
+            "serve",
+            "--port",
+            "0",
+            "--key-file",
+            str(key_file),
+            *flags,
+        ]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        line = process.stdout.readline().strip()
+        assert line.startswith("ready http://127.0.0.1:"), line
+        servers.append(SandboxServer(process, line.removeprefix("ready "), key_file))
+        return servers[-1]
+
+    yield start
+    codes = [server.stop() for server in servers if server.process.poll() is None]
+    for server in servers:
+        server.process.stdout.close()
+    assert codes == [0] * len(codes)
+
+
+@pytest.fixture(scope="session")
+def sandbox_server(start_sandbox) -> SandboxServer:
+    """One sandbox for everything that does not disturb others."""
+    return start_sandbox("--rate-limit", "0")

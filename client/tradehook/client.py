@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from tradehook.desk.submit import Desk, Outcome
     from tradehook.models import Asset, Balance, Order, Quote, SizedOrder
 
+_WHOLE_ID = 32
+_SHORTEST_BEGINNING = 4
+_FIND_AMONG = 1000
+
 
 class AsyncClient:
     """One account, for asyncio programs. Belongs to one event loop."""
@@ -84,6 +88,29 @@ class AsyncClient:
         """One order as it stands now. Raises `NotFound`."""
         return await self.exchange.get_order(order_id)
 
+    async def find_order(self, beginning: str) -> Order:
+        """The one order whose id is this or begins so, among the thousand newest.
+
+        Raises:
+            InvalidInput: several begin so, or too little was given to tell.
+            NotFound: there is none.
+        """
+        if len(beginning) >= _WHOLE_ID:
+            return await self.exchange.get_order(beginning)
+        if len(beginning) < _SHORTEST_BEGINNING:
+            raise InvalidInput(f"Write at least {_SHORTEST_BEGINNING} characters of the order's id.")
+        found: list[Order] = []
+        seen = 0
+        async for order in self.exchange.list_orders():
+            seen += 1
+            if order.order_id.startswith(beginning.lower()):
+                found.append(order)
+            if seen >= _FIND_AMONG:
+                break
+        if len(found) > 1:
+            raise InvalidInput(f"{len(found)} orders begin with {beginning}: write more of the id.")
+        return found[0] if found else await self.exchange.get_order(beginning)
+
     def list_orders(
         self, *, statuses: Collection[OrderStatus] = (), since: datetime | None = None
     ) -> AsyncIterator[Order]:
@@ -136,6 +163,7 @@ class Client:
     get_quote = run.blocking(AsyncClient.get_quote)
     size_order = run.blocking(AsyncClient.size_order)
     get_order = run.blocking(AsyncClient.get_order)
+    find_order = run.blocking(AsyncClient.find_order)
     list_orders = run.blocking_each(AsyncClient.list_orders)
     list_assets = run.blocking_each(AsyncClient.list_assets)
 

@@ -13,6 +13,7 @@ from tradehook.models import Order, OrderStatus, Side, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from tradehook.errors import TradehookError
     from tradehook.models import Balance, Quote, SizedOrder
@@ -147,3 +148,78 @@ def error_line(error: TradehookError) -> str:
             next_step = " " + _NEXT_STEPS[kind]
             break
     return f"{error.message}{next_step}"
+
+
+# --- for questions and notices, in chat first -----------------------------------------------------------------
+
+
+def about(value: Decimal, symbol: str) -> str:
+    """A quantity that was worked out rather than told: `about 0.0037 BTC`, never with a tail of digits."""
+    places = Decimal("0.01") if symbol in DOLLARS else Decimal("0.00000001")
+    return f"about {quantity(value.quantize(places, ROUND_HALF_UP), symbol)}"
+
+
+def percent(value: Decimal) -> str:
+    """A percentage with at most two places: `0.5 %`, `0.04 %`, `12 %`."""
+    return f"{value.quantize(Decimal('0.01'), ROUND_HALF_UP).normalize():f} %"
+
+
+def clock(at: datetime) -> str:
+    """A time of day with the zone it is in: `14:03:22 UTC`."""
+    return f"{at:%H:%M:%S} {at.tzname() or 'UTC'}"
+
+
+def short_id(order_id: str) -> str:
+    """The beginning of an order's id, enough to tell one's own orders apart."""
+    return order_id[:8]
+
+
+def source_words(source: str) -> str:
+    """Where an order came from, in words: `command line`, `Airflow (rebalance)`."""
+    kind, _, rest = source.partition(":")
+    match kind:
+        case "cli":
+            return "command line"
+        case "airflow":
+            return f"Airflow ({rest.split('/')[0][:60]})" if rest else "Airflow"
+        case "chat":
+            return "chat"
+        case _:
+            return kind[:40].capitalize() or "somewhere"
+
+
+def deed_for(order: SizedOrder, *, base_quantity: Decimal, total: Decimal) -> str:
+    """A deed with what it comes to, short enough for a button: `Buy 0.0100 BTC for 673.67`."""
+    verb = "Buy" if order.side is Side.BUY else "Sell"
+    if order.price is not None:
+        return f"{verb} {quantity(order.quantity, order.base)} at {price(order.price)}"
+    if order.unit is Unit.BASE:
+        return f"{verb} {quantity(order.quantity, order.base)} for {bare_quantity(total, order.quote)}"
+    return f"{verb} {about(base_quantity, order.base)} for {bare_quantity(total, order.quote)}"
+
+
+def unknown_lines(deed_words: str, *, exchange: str, sent_at: datetime | None, intent_id: str) -> Sequence[str]:
+    """The truth about a write that got no answer, its next step last."""
+    when = f" at {clock(sent_at)}" if sent_at is not None else ""
+    return (
+        f"UNKNOWN: {deed_words}",
+        f"It was sent{when}, and no answer came that tells whether {exchange} placed it. It may exist or not.",
+        "Do not enter it again. It is never sent again by itself.",
+        f"Look at your orders and balances, and on the machine: tradehook intents show {intent_id}",
+    )
+
+
+_IN_CHAT = {
+    "Look at `tradehook balances`": "Look at /balance",
+    "`tradehook balances`": "/balance",
+    "`tradehook orders`": "/orders",
+    "/resume in chat or `tradehook resume` lifts it": "/resume lifts it",
+    "Check the key with `tradehook doctor`": "Run `tradehook doctor` on the machine",
+}
+
+
+def in_chat(words: str) -> str:
+    """A sentence with the commands that chat has in place of those of the command line."""
+    for here, there in _IN_CHAT.items():
+        words = words.replace(here, there)
+    return words

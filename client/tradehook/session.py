@@ -16,7 +16,7 @@ from __future__ import annotations
 import statistics
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -77,11 +77,14 @@ class Auth(Protocol):
 class Session:
     """Sends requests of one key: signed in, within the budget, repeated where the table allows it."""
 
-    def __init__(self, line: Line, *, auth: Auth, budget: Budget, exchange: str) -> None:
+    def __init__(
+        self, line: Line, *, auth: Auth, budget: Budget, exchange: str, timeout_seconds: float | None = None
+    ) -> None:
         self.line = line
         self.auth = auth
         self.budget = budget
         self.exchange = exchange
+        self.timeout_seconds = timeout_seconds
         self._token: Token | None = None
         self._skews: deque[float] = deque(maxlen=9)
 
@@ -140,6 +143,8 @@ class Session:
 
     async def send_once(self, request: Request) -> Response:
         """Send exactly once. Learns the clock and the budget from the answer, judges nothing."""
+        if self.timeout_seconds is not None:
+            request = replace(request, timeout_seconds=self.timeout_seconds)
         before = self.line.now()
         response = await self.line.send(request)
         self._learn(response, midpoint=(before + self.line.now()) / 2)

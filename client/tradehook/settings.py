@@ -37,6 +37,8 @@ class Settings:
     key_id: str | None = None
     key_passphrase: str | None = field(default=None, repr=False)
     journal_url: str = ""
+    timeout_seconds: float = 30.0
+    """How long one request may take. After that, a write has an unknown outcome."""
 
     def __post_init__(self) -> None:
         """Refuse what can never work, with the name of the setting."""
@@ -72,11 +74,13 @@ class Settings:
             "key_passphrase": "TRADEHOOK_TRUE_MARKETS_KEY_PASSPHRASE",
             "journal_url": "TRADEHOOK_JOURNAL_URL",
         }
-        values: dict[str, str | Path] = {}
+        values: dict[str, str | Path | float] = {}
         for name, variable in names.items():
             value = overrides.get(name) or env.get(variable)
             if value:
                 values[name] = Path(value) if name == "key_file" else str(value)
+        if seconds := env.get("TRADEHOOK_TIMEOUT_SECONDS"):
+            values["timeout_seconds"] = _seconds(seconds)
         if "journal_url" not in values:
             values["journal_url"] = default_journal_url(env)
         return replace(cls(), **values)  # type: ignore[arg-type]
@@ -91,3 +95,9 @@ def default_journal_url(environ: Mapping[str, str]) -> str:
     """The journal in the user's data folder."""
     home = environ.get("XDG_DATA_HOME") or str(Path("~/.local/share").expanduser())
     return f"sqlite:///{home}/tradehook/journal.db"
+
+
+def _seconds(text: str) -> float:
+    if not text.replace(".", "", 1).isdigit() or not 1 <= (seconds := float(text)) <= 300:
+        raise ConfigurationError("TRADEHOOK_TIMEOUT_SECONDS should be a number from 1 to 300.")
+    return seconds

@@ -42,6 +42,8 @@ def doctor(settings: Settings, as_json: Json = False) -> None:
         code = code or found.pop("exit_code")
         if not as_json:
             _print(found)
+    for client in opened:
+        client.close()
     if as_json:
         print_json({"ok": code == DONE, "checks": findings})
     if code:
@@ -124,7 +126,7 @@ def _journal(settings: Settings) -> str:
     from tradehook.desk.intents import State
     from tradehook.desk.journal import Journal
 
-    journal = Journal.open(settings.journal_url)
-    unknown = len(journal.list(states=[State.UNKNOWN], limit=1000))
-    state = journal.trading_state()["state"]
+    with Journal.open(settings.journal_url) as journal:
+        unknown = len(journal.list(states=[State.UNKNOWN], limit=1000))
+        state = journal.trading_state()["state"]
     return f"{journal.engine.url.database}; trading {state}; {unknown} unknown outcomes"

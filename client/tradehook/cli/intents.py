@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tradehook.cli.options import Json, with_settings
-from tradehook.cli.output import hint, print_json, print_rows, say, table
+from tradehook.cli.output import hint, print_json, print_rows, say, short, table
 from tradehook.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,40 +39,45 @@ def list_intents(
     for word in words:
         if word not in list(State):
             raise InvalidInput(f"{word[:40]!r} is not a state: there is {', '.join(State)}.")
-    found = Journal.open(settings.journal_url).list(states=[State(word) for word in words], limit=limit)
+    with Journal.open(settings.journal_url) as journal:
+        found = journal.list(states=[State(word) for word in words], limit=limit)
     if as_json:
         print_rows(intent.to_dict() for intent in found)
         return
     table(
         "Intents",
-        ("time", "state", "what", "from", "account", "intent"),
+        ("time (UTC)", "intent", "state", "what", "from", "account"),
         [
             (
-                f"{intent.created_at:%Y-%m-%d %H:%M:%S}",
+                f"{intent.created_at:%m-%d %H:%M}",
+                short(intent.intent_id, 12),
                 str(intent.reads_as),
                 _words(intent),
                 intent.source,
                 f"{intent.account} ({intent.environment})",
-                intent.intent_id,
             )
             for intent in found
         ],
     )
+    if found:
+        hint(f"The beginning of an id is enough: tradehook intents show {short(found[0].intent_id, 12)}")
 
 
 @app.command("show")
 @with_settings
 def show(
-    settings: Settings, intent_id: Annotated[str, typer.Argument(help="The intent's id.")], as_json: Json = False
+    settings: Settings,
+    intent_id: Annotated[str, typer.Argument(help="The intent's id, or its beginning.")],
+    as_json: Json = False,
 ) -> None:
     """Show an intent and its story. Needs no network."""
     from tradehook.desk.intents import State
     from tradehook.desk.journal import Journal
     from tradehook.render import deed, order_line
 
-    journal = Journal.open(settings.journal_url)
-    intent = journal.get(intent_id)
-    events = journal.events(intent_id)
+    with Journal.open(settings.journal_url) as journal:
+        intent = journal.find(intent_id)
+        events = journal.events(intent.intent_id)
     if as_json:
         print_json({**intent.to_dict(), "events": list(events)})
         return
@@ -97,7 +102,8 @@ def freeze(settings: Settings, why: Annotated[str, typer.Argument(help="Why, for
     """Stop every new order of this journal: command line, chat and Airflow. Open orders stay open."""
     from tradehook.desk.journal import Journal
 
-    Journal.open(settings.journal_url).set_trading_state("HALTED", by=f"cli:{getpass.getuser()}", why=why)
+    with Journal.open(settings.journal_url) as journal:
+        journal.set_trading_state("HALTED", by=f"cli:{getpass.getuser()}", why=why)
     say("Frozen. Nothing new will be sent from here, from chat or from Airflow. Cancels still work.", style="bold")
     hint("Open orders are still live: tradehook orders --status pending,open")
 
@@ -107,7 +113,8 @@ def resume(settings: Settings) -> None:
     """Lift a freeze."""
     from tradehook.desk.journal import Journal
 
-    Journal.open(settings.journal_url).set_trading_state("NORMAL", by=f"cli:{getpass.getuser()}")
+    with Journal.open(settings.journal_url) as journal:
+        journal.set_trading_state("NORMAL", by=f"cli:{getpass.getuser()}")
     say("Trading goes on.")
 
 

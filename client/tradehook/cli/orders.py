@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tradehook.cli.options import Json, with_settings
-from tradehook.cli.output import REFUSED, console, hint, print_json, print_rows, say, table
+from tradehook.cli.output import REFUSED, console, hint, print_json, print_rows, say, short, table
 from tradehook.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,10 +45,12 @@ def orders(
         rows = [_row(order) for order in found]
     table(
         f"Orders of {settings.account} ({settings.environment})",
-        ("time", "order", "market", "side", "quantity", "filled", "average", "limit", "status"),
+        ("time (UTC)", "order", "what", "quantity", "at", "status"),
         rows,
-        numbers=(4, 5, 6, 7),
+        numbers=(3, 4),
     )
+    if rows:
+        hint("The beginning of an id is enough: tradehook order show " + rows[0][1])
 
 
 @app.command("place")
@@ -56,7 +58,7 @@ def orders(
 def place(
     settings: Settings,
     side: Annotated[str, typer.Argument(help="buy or sell.")],
-    market: Annotated[str, typer.Argument(help="Like BTC/PYUSD, or CBBTC/USDC with --chain base.")],
+    market: Annotated[str, typer.Argument(help="BTC, BTC/PYUSD, or CBBTC/USDC with --chain base.")],
     amount: Annotated[str, typer.Argument(help="0.001, '$250', 50% or max.")],
     unit: Annotated[str, typer.Option(help="What a bare number counts: base or quote.")] = "base",
     limit: Annotated[str | None, typer.Option(help="Limit price; without it, a market order.", metavar="PRICE")] = None,
@@ -76,7 +78,7 @@ def place(
     from tradehook.client import connect, new_intent_id
     from tradehook.errors import InvalidInput
 
-    order = _read_order(side, market, amount, unit=unit, limit=limit, chain=chain)
+    order = _read_order(settings, side, market, amount, unit=unit, limit=limit, chain=chain)
     if not yes and not sys.stdin.isatty():
         raise InvalidInput(
             "Nobody is here to confirm: add --yes to place the order without asking.", suggestions=("--yes",)
@@ -103,14 +105,16 @@ def place(
 @app.command("show")
 @with_settings
 def show(
-    settings: Settings, order_id: Annotated[str, typer.Argument(help="The order's id.")], as_json: Json = False
+    settings: Settings,
+    order_id: Annotated[str, typer.Argument(help="The order's id, or its beginning.")],
+    as_json: Json = False,
 ) -> None:
     """Show one order as it stands now."""
     from tradehook.client import connect
     from tradehook.render import order_line
 
     with connect(settings) as client:
-        order = client.get_order(order_id)
+        order = client.find_order(order_id)
     if as_json:
         print_json(order.to_dict())
         return
@@ -121,29 +125,36 @@ def show(
 @app.command("cancel")
 @with_settings
 def cancel(
-    settings: Settings, order_id: Annotated[str, typer.Argument(help="The order's id.")], as_json: Json = False
+    settings: Settings,
+    order_id: Annotated[str, typer.Argument(help="The order's id, or its beginning.")],
+    as_json: Json = False,
 ) -> None:
     """Ask the exchange to cancel an open limit order. Works in a freeze, and can be repeated."""
     from tradehook.client import connect
     from tradehook.render import order_line
 
     with connect(settings) as client:
-        order = client.cancel_order(order_id)
+        order = client.cancel_order(client.find_order(order_id).order_id)
     if as_json:
         print_json(order.to_dict())
         return
     say(order_line(order))
     if not order.is_final:
-        hint(f"It ends in a moment: tradehook order show {order_id}")
+        hint(f"It ends in a moment: tradehook order show {short(order.order_id)}")
 
 
-def _read_order(side: str, market: str, amount: str, *, unit: str, limit: str | None, chain: str | None) -> NewOrder:
+def _read_order(
+    settings: Settings, side: str, market: str, amount: str, *, unit: str, limit: str | None, chain: str | None
+) -> NewOrder:
     from pydantic import ValidationError
 
+    from tradehook import registry
     from tradehook.amounts import parse_amount, parse_decimal
     from tradehook.errors import InvalidInput
     from tradehook.models import NewOrder
 
+    if "/" not in market and "-" not in market and not chain:
+        market = f"{market}/{registry.spec(settings.exchange).capabilities.default_quote}"
     if unit not in ("base", "quote"):
         raise InvalidInput(f"{unit!r} is not a unit: write base or quote.", suggestions=("base", "quote"))
     try:
@@ -248,15 +259,19 @@ def _statuses(text: str | None) -> list[Any]:
 def _row(order: Order) -> tuple[str, ...]:
     from tradehook.render import bare_quantity, price
 
-    counted = order.base if order.unit != "quote" else order.quote
+    in_quote = order.unit == "quote"
+    asked = bare_quantity(order.quantity, (order.quote if in_quote else order.base) or "") if order.quantity else ""
+    filled = bare_quantity(order.filled, order.base or "") if order.filled else ""
+    asked = f"${asked}" if in_quote else asked
     return (
-        order.created_at.strftime("%Y-%m-%d %H:%M:%S") if order.created_at else "",
-        order.order_id,
-        f"{order.base}/{order.quote}" if order.base else "",
-        str(order.side or ""),
-        bare_quantity(order.quantity, counted or "") if order.quantity is not None else "",
-        bare_quantity(order.filled, order.base or "") if order.filled else "",
-        price(order.average_price) if order.average_price else "",
-        price(order.price) if order.price else "market",
+        order.created_at.strftime("%m-%d %H:%M") if order.created_at else "",
+        short(order.order_id),
+        f"{order.side or ''} {order.base or '?'}/{order.quote or '?'}",
+        filled if order.status == "filled" else f"{filled} of {asked}" if filled else asked,
+        price(order.average_price)
+        if order.average_price
+        else f"limit {price(order.price)}"
+        if order.price
+        else "market",
         str(order.status),
     )

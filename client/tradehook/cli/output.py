@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from tradehook.errors import TradehookError
 
+SHORT_ID = 8
+
 DONE, BUG, USAGE, REFUSED, UNKNOWN, UNREACHABLE = 0, 1, 2, 3, 4, 5
 
 _EXIT_CODES: tuple[tuple[type[TradehookError], int], ...] = (
@@ -40,7 +42,9 @@ def console(*, is_error: bool = False) -> Console:
     """Where people read; plain when it is not a terminal."""
     from rich.console import Console
 
-    return Console(stderr=is_error, highlight=False, soft_wrap=True)
+    stream = sys.stderr if is_error else sys.stdout
+    # A pipe has no width: whoever reads it wants whole lines.
+    return Console(stderr=is_error, highlight=False, soft_wrap=True, width=None if stream.isatty() else 400)
 
 
 def say(text: str, *, style: str | None = None) -> None:
@@ -70,12 +74,17 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, 
     from rich import box
     from rich.table import Table
 
-    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for index, column in enumerate(columns):
-        shown.add_column(column, justify="right" if index in numbers else "left", no_wrap=index in numbers)
+        shown.add_column(column, justify="right" if index in numbers else "left", overflow="fold")
     for row in rows:
         shown.add_row(*row)
-    console().print(shown)
+    console().print(shown if rows else f"{title}: none", soft_wrap=False)
+
+
+def short(identity: str, length: int = SHORT_ID) -> str:
+    """The beginning of an id, enough to name it with; commands take it as it stands."""
+    return identity[:length]
 
 
 def fail(error: TradehookError, *, as_json: bool) -> int:

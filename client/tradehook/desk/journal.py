@@ -11,7 +11,7 @@ import json
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -52,6 +52,14 @@ class Journal:
     def close(self) -> None:
         """Let go of the database."""
         self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        """Use it in a `with` block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
 
     def namespace(self) -> str:
         """What tells this deployment apart from every other, made once."""
@@ -122,6 +130,23 @@ class Journal:
         if found is None:
             raise InvalidInput(f"There is no intent {intent_id[:80]}. `tradehook intents list` shows them.")
         return _intent(found)
+
+    def find(self, beginning: str) -> Intent:
+        """The one intent whose id is this or begins so.
+
+        Raises:
+            InvalidInput: there is none, or several.
+        """
+        query = select(INTENT.c.intent_id).where(INTENT.c.intent_id.startswith(beginning, autoescape=True)).limit(3)
+        with self.engine.connect() as connection:
+            found = [*connection.execute(query).scalars()]
+        if beginning in found or len(found) != 1:
+            if len(found) > 1 and beginning not in found:
+                raise InvalidInput(
+                    f"Several intents begin with {beginning[:80]}: {', '.join(found)}. Write more of it."
+                )
+            return self.get(beginning)
+        return self.get(found[0])
 
     def list(self, *, states: Sequence[State] = (), limit: int = 50) -> Sequence[Intent]:
         """Intents, newest first. A state is what the row reads as, so `UNKNOWN` finds dead senders too."""

@@ -143,9 +143,13 @@ class Desk:
         self._is_stopping.set()
 
     def close(self) -> None:
-        """Begin no new send and wait for what is being sent."""
+        """Begin no new send, wait for what is being sent, then let go of connections and journal."""
         self.stop()
         self._threads.shutdown(wait=True)
+        close = getattr(self.exchange.session.line, "close", None)
+        if close is not None:
+            close()
+        self.journal.close()
 
     # --- one intent, on a thread of the desk ----------------------------------------------------------------
 

@@ -64,9 +64,9 @@ class Trace:
 
 def failure(error: Exception, request: Request, *, has_left: bool) -> TradehookError:
     """Our error for one of httpx's. Never carries the request or its headers."""
-    host = httpx.URL(request.url).host if "://" in request.url else request.url[:60]
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
         return ConfigurationError(f"{request.url[:80]} is not an address: write it like http://127.0.0.1:8787.")
+    host = httpx.URL(request.url).host or request.url[:60]
     if not has_left:
         why = "it did not answer in time" if isinstance(error, httpx.TimeoutException) else _reason(error)
         return NotSent(f"{host} could not be reached ({why}). Nothing was sent.")

@@ -66,6 +66,7 @@ class TrueMarkets:
         base_url: str | None = None,
         prefix: str = "/v1/conductor",
         budget: Budget | None = None,
+        timeout_seconds: float | None = None,
     ) -> None:
         """Make one.
 
@@ -76,6 +77,7 @@ class TrueMarkets:
             base_url: host by address, when it is not the environment's own.
             prefix: `/v1/conductor`, or the newer `/v1/gateway`.
             budget: shared by everything in this process that uses the same key.
+            timeout_seconds: how long one request may take, when it is not the request's own limit.
         """
         base = (base_url or SPEC.hosts[environment]).rstrip("/")
         self.environment = environment
@@ -89,6 +91,7 @@ class TrueMarkets:
             # A little under the limit: the exchange counts on its own clock.
             budget=budget or Budget(requests=SPEC.requests_per_minute - 5),
             exchange=SPEC.name,
+            timeout_seconds=timeout_seconds,
         )
 
     @property

@@ -148,18 +148,26 @@ def read_secret(path: Path) -> bytes:
         raise ConfigurationError(
             f"The key file {path} could not be opened: {error.strerror} (links are not followed)."
         ) from None
+    facts = os.fstat(descriptor)
+    try:
+        _check_access(path, facts)
+    except ConfigurationError:
+        os.close(descriptor)
+        raise
     with os.fdopen(descriptor, "rb") as file:
-        facts = os.fstat(file.fileno())
-        if not stat.S_ISREG(facts.st_mode):
-            raise ConfigurationError(f"{path} is not a plain file.")
-        if facts.st_uid not in (os.getuid(), 0):
-            raise ConfigurationError(f"The key file {path} belongs to another user.")
-        if facts.st_mode & 0o077:
-            raise ConfigurationError(
-                f"The key file {path} can be read by others (mode {stat.S_IMODE(facts.st_mode):04o}). "
-                f"Close it with `chmod 600 {path}`; if others may have read it, make a new key."
-            )
         return file.read(_LARGEST_FILE_BYTES)
+
+
+def _check_access(path: Path, facts: os.stat_result) -> None:
+    if not stat.S_ISREG(facts.st_mode):
+        raise ConfigurationError(f"{path} is not a plain file.")
+    if facts.st_uid not in (os.getuid(), 0):
+        raise ConfigurationError(f"The key file {path} belongs to another user.")
+    if facts.st_mode & 0o077:
+        raise ConfigurationError(
+            f"The key file {path} can be read by others (mode {stat.S_IMODE(facts.st_mode):04o}). "
+            f"Close it with `chmod 600 {path}`; if others may have read it, make a new key."
+        )
 
 
 def load(path: Path, *, key_id: str | None = None, passphrase: str | None = None) -> FileSigner:

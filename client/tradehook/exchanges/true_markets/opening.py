@@ -32,4 +32,5 @@ def open_account(settings: Settings, line: Line) -> TrueMarkets:
         environment=settings.environment,
         base_url=settings.url,
         prefix=settings.prefix,
+        timeout_seconds=settings.timeout_seconds,
     )

@@ -1,0 +1,139 @@
+"""What every exchange promises, under both lines, over real sockets. A new exchange is added to `EXCHANGES`."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tradehook import NewOrder
+from tradehook.amounts import Amount
+from tradehook.client import AsyncClient, Client, connect, connect_async
+from tradehook.errors import InvalidInput, NotFound, TradehookError
+from tradehook.models import OrderStatus
+from tradehook.registry import EXCHANGES
+from tradehook.settings import Settings
+
+
+@pytest.fixture(params=EXCHANGES)
+def settings(request, sandbox_server, tmp_path) -> Settings:
+    return Settings(
+        exchange=request.param,
+        url=sandbox_server.url,
+        key_file=Path(sandbox_server.key_file),
+        journal_url=f"sqlite:///{tmp_path}/journal.db",
+    )
+
+
+class Asynchronous:
+    """Drives an asynchronous client from a test as if it were blocking."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._runner = asyncio.Runner()
+        self._client: AsyncClient = connect_async(settings)
+        self.exchange = self._client.exchange
+
+    def __getattr__(self, verb: str):
+        method = getattr(self._client, verb)
+
+        def call(*args, **kwargs):
+            async def collect():
+                result = method(*args, **kwargs)
+                if hasattr(result, "__aiter__"):
+                    return [item async for item in result]
+                return await result
+
+            return self._runner.run(collect())
+
+        return call
+
+    def close(self) -> None:
+        self._runner.run(self._client.close())
+        self._runner.close()
+
+
+@pytest.fixture(params=["blocking", "asyncio"])
+def client(request, settings):
+    client: Client | Asynchronous = connect(settings) if request.param == "blocking" else Asynchronous(settings)
+    yield client
+    client.close()
+
+
+def test_balances_add_up(client):
+    balances = client.balances()
+    assert balances
+    for row in balances:
+        assert row.total == row.available + row.held
+        assert row.total >= 0
+
+
+def test_assets_are_told_apart_by_id(client):
+    assets = list(client.list_assets())
+    assert len({asset.asset_id for asset in assets}) == len(assets) > 0
+    assert {asset.venue for asset in assets} >= {asset.venue for asset in client.list_assets(venue="cefi")} == {"cefi"}
+    with pytest.raises(InvalidInput):
+        list(client.list_assets(venue="moon"))
+
+
+def test_quotes_in_both_units_and_on_both_sides(client):
+    for side in ("buy", "sell"):
+        for quantity, unit in ((Decimal("0.01"), "base"), (Decimal(250), "quote")):
+            quote = client.get_quote("BTC", side=side, quantity=quantity, unit=unit)
+            assert quote.price > 0
+            assert quote.output > 0
+            assert quote.base_quantity > 0
+            assert quote.notional > 0
+    with pytest.raises(InvalidInput):
+        client.get_quote("BTC", side="hold", quantity=Decimal(1))
+    with pytest.raises(TradehookError):
+        client.get_quote("NOSUCH", side="buy", quantity=Decimal(1))
+
+
+def test_a_limit_order_rests_and_is_canceled(client):
+    order = NewOrder.of("BTC/PYUSD", side="buy", amount=Amount.base("0.001"), price=Decimal(40000))
+    outcome = client.place_order(order)
+    order_id = outcome.order.order_id
+    assert _until(client, order_id, lambda found: found.status is OrderStatus.OPEN)
+    assert order_id in [found.order_id for found in client.list_orders(statuses=[OrderStatus.OPEN])]
+    assert client.cancel_order(order_id).order_id == order_id
+    assert _until(client, order_id, lambda found: found.is_final).status is OrderStatus.CANCELED
+    assert client.cancel_order(order_id).status is OrderStatus.CANCELED  # a second cancel changes nothing
+
+
+def test_a_market_order_fills_and_cannot_be_canceled(client):
+    outcome = client.place_order(NewOrder.of("BTC/PYUSD", side="sell", amount=Amount.base("0.0001")), intent_id="i-1")
+    found = _until(client, outcome.order.order_id, lambda order: order.is_final)
+    assert (found.status, found.filled) == (OrderStatus.FILLED, Decimal("0.0001"))
+    with pytest.raises(TradehookError, match="filled"):
+        client.cancel_order(found.order_id)
+
+
+def test_the_list_is_newest_first_and_read_lazily(client):
+    for number in range(3):
+        client.place_order(
+            NewOrder.of("BTC/PYUSD", side="buy", amount=Amount.base("0.0001")), intent_id=f"list-{number}"
+        )
+    orders = list(client.list_orders())
+    times = [order.created_at for order in orders]
+    assert times == sorted(times, reverse=True)
+    assert len({order.order_id for order in orders}) == len(orders)
+
+
+def test_what_does_not_exist_is_not_found(client):
+    for order_id in ("00000000-0000-4000-8000-000000000000", "nonsense"):
+        with pytest.raises((NotFound, TradehookError)):
+            client.get_order(order_id)
+
+
+def _until(client, order_id, holds, tries=200):
+    """Read until it holds; the sandbox settles within a second, so tries bound it, not time."""
+    import time
+
+    for _ in range(tries):
+        order = client.get_order(order_id)
+        if holds(order):
+            return order
+        time.sleep(0.05)
+    raise AssertionError(f"still {order}")
