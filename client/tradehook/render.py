@@ -5,6 +5,7 @@ Plain text only: a front end escapes or colours it. No secrets can pass, since m
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,6 @@ from tradehook.models import Order, OrderStatus, Side, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from tradehook.errors import TradehookError
     from tradehook.models import Balance, Quote, SizedOrder
@@ -223,3 +223,12 @@ def in_chat(words: str) -> str:
     for here, there in _IN_CHAT.items():
         words = words.replace(here, there)
     return words
+
+
+def clock_of(stored: str) -> str:
+    """A stored time as people read it: `2026-11-21 14:03:22 UTC`; what is not a time stays as it is."""
+    try:
+        at = datetime.fromisoformat(stored)
+    except ValueError:
+        return stored
+    return f"{at:%Y-%m-%d} {clock(at)}"

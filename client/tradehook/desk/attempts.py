@@ -104,18 +104,19 @@ class Attempts:
         attempt: int,
     ) -> None:
         """One attempt from PREPARED; returns when the loop should look again, raises when it is over."""
-        guard.check_address(self.exchange)
-        sized = intent.sized
-        if sized is None:
-            settled = shown or await self.exchange.size_order(order)
-            # Another process may have settled it meanwhile; what is stored is what is sent.
-            sized = self.journal.settle(intent, settled.to_dict()).sized or settled
-        await guard.check(self.exchange)
-        write = self.exchange.new_order(sized)
+        session = self.exchange.session
         try:
-            request, token = await self.exchange.session.prepare(write.request)
-            self.exchange.session.check_clock()
+            guard.check_address(self.exchange)
+            sized = intent.sized
+            if sized is None:
+                settled = shown or await self.exchange.size_order(order)
+                # Another process may have settled it meanwhile; what is stored is what is sent.
+                sized = self.journal.settle(intent, settled.to_dict()).sized or settled
+            await guard.check(self.exchange)
+            write = self.exchange.new_order(sized)
             account_id = await self.exchange.account_id()
+            request, token = await session.prepare(write.request)
+            session.check_clock()
         except TradehookError as error:
             self.journal.note(intent.intent_id, "not sent", {"error": error_to_dict(error)})
             raise
@@ -124,7 +125,6 @@ class Attempts:
         sending = self.journal.start(intent, to=State.SENDING, owner=self.owner, account_id=account_id)
         if sending is None:
             return  # another process was faster
-        session = self.exchange.session
         try:
             created = session.understand(await session.send_once(request), write.read)
         except TradehookError as error:

@@ -21,15 +21,16 @@ async def check(exchange: Exchange) -> None:
         GuardRefused: `rule` is `live` or `environment`.
     """
     check_address(exchange)
-    if exchange.environment == "sandbox" and not await exchange.issued_by_sandbox():
-        raise GuardRefused(
-            f"The environment is called sandbox, but {exchange.host} did not sign in as one: its token is not "
-            "the sandbox's. Nothing was sent. Check TRADEHOOK_TRUE_MARKETS_URL.",
-            rule="environment",
-            limit="sandbox",
-            actual=exchange.host,
-            exchange=exchange.spec.name,
-        )
+    if _is_uat(exchange) or await exchange.issued_by_sandbox():
+        return
+    raise GuardRefused(
+        f"The environment is called {exchange.environment}, but {exchange.host} did not sign in as a sandbox: "
+        "its token is not the sandbox's. Nothing was sent. Check TRADEHOOK_TRUE_MARKETS_URL.",
+        rule="environment",
+        limit=exchange.environment,
+        actual=exchange.host,
+        exchange=exchange.spec.name,
+    )
 
 
 def check_address(exchange: Exchange) -> None:
@@ -51,8 +52,14 @@ def check_address(exchange: Exchange) -> None:
 
 def is_live(exchange: Exchange) -> bool:
     """Whether real money is behind it: the environment says so, or the address does, whatever it is called."""
-    host = exchange.host.rpartition("@")[2].partition(":")[0].lower().rstrip(".")
-    if exchange.environment == "live":
-        return True
+    host = _hostname(exchange)
     is_vendors = any(host == domain or host.endswith(f".{domain}") for domain in exchange.spec.live_domains)
-    return is_vendors and not (exchange.environment == "uat" and exchange.spec.hosts["uat"].endswith(f"//{host}"))
+    return exchange.environment == "live" or (is_vendors and not _is_uat(exchange))
+
+
+def _is_uat(exchange: Exchange) -> bool:
+    return exchange.environment == "uat" and exchange.spec.hosts["uat"].endswith(f"//{_hostname(exchange)}")
+
+
+def _hostname(exchange: Exchange) -> str:
+    return exchange.host.rpartition("@")[2].partition(":")[0].lower().rstrip(".")

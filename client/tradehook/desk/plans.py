@@ -21,6 +21,7 @@ from tradehook.desk.intents import State, check_intent_id, derived_id, error_fro
 from tradehook.errors import InvalidInput, OutcomeUnknown, Rejected, TradehookError
 from tradehook.models import OrderStatus, Side, Unit
 from tradehook.rebalance import WHOLE, Plan, plan
+from tradehook.render import order_line
 from tradehook.run import run
 
 if TYPE_CHECKING:
@@ -211,7 +212,8 @@ class _Work:
         for number, leg in enumerate(self.plan.legs, start=1):
             outcome = self._leg(number, leg, funds=funds, before=outcomes)
             outcomes.append(outcome)
-            self.tell(f"{number}. {leg.in_words()}: {outcome.state}{': ' + outcome.note if outcome.note else ''}")
+            done = f" {order_line(outcome.order)}" if outcome.order else ""
+            self.tell(f"{number}. {leg.in_words()}: {outcome.note or outcome.state}.{done}")
             funds += _brought(outcome) if leg.side is Side.SELL else -leg.value
         return tuple(outcomes)
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from tradehook.errors import ConfigurationError
@@ -45,7 +45,8 @@ def open_database(url: str) -> Engine:
             path.touch(mode=0o600)
     except OSError as error:
         raise ConfigurationError(f"The journal at {path} cannot be made: {error.strerror}.") from None
-    engine = create_engine(url, connect_args={"timeout": _WAIT_MILLISECONDS / 1000, "check_same_thread": False})
+    address = URL.create("sqlite", database=str(path))
+    engine = create_engine(address, connect_args={"timeout": _WAIT_MILLISECONDS / 1000, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:

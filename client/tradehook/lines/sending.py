@@ -37,6 +37,8 @@ def options(*, is_fresh: bool) -> dict[str, Any]:
         "verify": trusted(),
         "follow_redirects": False,
         "limits": httpx.Limits(max_connections=100, max_keepalive_connections=keep),
+        # A proxy of the environment is for the outside; the sandbox on this machine is not behind it.
+        "mounts": {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None},
         "headers": {"user-agent": f"tradehook/{__version__}", "accept": "application/json"},
     }
 

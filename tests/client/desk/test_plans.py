@@ -40,7 +40,7 @@ def test_reaches_the_targets_and_says_each_step(world):
     for symbol, percent in {"BTC": 40, "ETH": 40, "PYUSD": 20}.items():
         assert abs(shares(world)[symbol] - percent) < 1
     assert any("target 40 %" in line for line in told)
-    assert any(line.startswith("1. sell") and line.endswith("filled") for line in told)
+    assert any(line.startswith("1. sell") and "filled. Filled: sold" in line for line in told)
 
 
 def test_the_plan_is_an_intent_and_its_legs_are_too(world):

@@ -1,0 +1,139 @@
+"""The journal: what is written is durable, what is expected is named, what is newer is refused."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from tradehook.desk import journal as module
+from tradehook.desk.intents import State, derived_id
+from tradehook.desk.journal import Journal
+from tradehook.desk.tables import metadata
+from tradehook.errors import ConfigurationError, InvalidInput
+
+ASKED = {"base": "BTC", "quote": "PYUSD", "side": "buy", "amount": "1", "price": None, "chain": None}
+
+
+def prepare(journal: Journal, intent_id: str = "i-1"):
+    return journal.prepare(
+        intent_id, kind="order", exchange="true_markets", host="h", environment="sandbox", account="main",
+        source="test", asked=ASKED,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def journal(tmp_path):
+    with Journal.open(f"sqlite:///{tmp_path}/deep/er/journal.db") as opened:
+        yield opened
+
+
+def test_commits_are_durable_and_readers_do_not_block(journal):
+    with journal.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+
+
+def test_migrations_make_exactly_the_declared_tables(journal):
+    def ours(_object, name, kind, _reflected, _other):
+        return not (kind == "table" and name == "tradehook_version")
+
+    with journal.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"include_object": ours, "compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_newest_migration_is_the_one_we_name():
+    from pathlib import Path
+
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(module.__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_current_head() == module.NEWEST
+
+
+def test_a_newer_journal_is_refused(tmp_path):
+    path = tmp_path / "journal.db"
+    Journal.open(f"sqlite:///{path}").close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE tradehook_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(ConfigurationError, match="newer"):
+        Journal.open(f"sqlite:///{path}")
+
+
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "sqlite://", "sqlite:///", "sqlite:///:memory:", "postgresql://h/d", "mysql://x"]
+)
+def test_addresses_that_cannot_hold_a_journal(url):
+    with pytest.raises(ConfigurationError, match="TRADEHOOK_JOURNAL_URL"):
+        Journal.open(url)
+
+
+def test_a_file_that_is_no_database(tmp_path):
+    (tmp_path / "journal.db").write_text("this is not a database, whatever its name says" * 50)
+    with pytest.raises(ConfigurationError, match="cannot be used"):
+        Journal.open(f"sqlite:///{tmp_path}/journal.db")
+
+
+def test_only_the_owner_can_read_it(tmp_path):
+    Journal.open(f"sqlite:///{tmp_path}/journal.db").close()
+    assert (tmp_path / "journal.db").stat().st_mode & 0o077 == 0
+
+
+def test_moves_name_what_they_expect(journal):
+    intent, is_new = prepare(journal)
+    assert is_new
+    sending = journal.start(intent, to=State.SENDING, owner="o", account_id="a")
+    assert journal.start(intent, to=State.SENDING, owner="other", account_id="a") is None
+    unknown = journal.move(sending, State.UNKNOWN)
+    assert unknown.state is State.UNKNOWN
+    # A paused sender that wakes up late changes nothing.
+    assert journal.move(sending, State.PREPARED) is None
+    assert journal.get("i-1").state is State.UNKNOWN
+
+
+def test_found_by_the_beginning_of_the_id(journal):
+    for name in ("abc-1", "abd-2", "x_%"):
+        prepare(journal, name)
+    assert journal.find("abc").intent_id == "abc-1"
+    assert journal.find("x_%").intent_id == "x_%"
+    for wrong in ("ab", "zz", "%"):
+        with pytest.raises(InvalidInput):
+            journal.find(wrong)
+
+
+def test_the_namespace_is_made_once(journal, tmp_path):
+    first = journal.namespace()
+    with Journal.open(f"sqlite:///{tmp_path}/deep/er/journal.db") as again:
+        assert again.namespace() == first
+
+
+def test_derived_ids_do_not_run_together():
+    assert derived_id("a", "bc") != derived_id("ab", "c")
+    assert derived_id("a", "b") == derived_id("a", "b")
+
+
+def _open(url, barrier, results):
+    barrier.wait()
+    with Journal.open(url) as journal:
+        results.put(prepare(journal)[1])
+
+
+def test_eight_processes_make_one_journal_and_one_intent(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    barrier, results = context.Barrier(8), context.Queue()
+    url = f"sqlite:///{tmp_path}/journal.db"
+    processes = [context.Process(target=_open, args=(url, barrier, results)) for _ in range(8)]
+    for process in processes:
+        process.start()
+    answers = [results.get(timeout=60) for _ in processes]
+    for process in processes:
+        process.join()
+    assert sorted(answers) == [False] * 7 + [True]
