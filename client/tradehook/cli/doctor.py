@@ -39,7 +39,8 @@ def doctor(settings: Settings, as_json: Json = False) -> None:
             name, check, needs_client=name in ("sign-in", "clock", "balances", "budget", "writes"), opened=opened
         )
         findings.append(found)
-        code = code or found.pop("exit_code")
+        ended = found.pop("exit_code")
+        code = code or ended
         if not as_json:
             _print(found)
     for client in opened:

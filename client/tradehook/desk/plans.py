@@ -12,6 +12,7 @@ was refused or ended unfilled.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -248,7 +249,9 @@ class _Work:
         """Whether the leg is over: it cannot be sent as written, or the exchange said no."""
         if isinstance(error, InvalidInput):
             return True
-        return self.desk.journal.get(intent_id).state is State.REJECTED
+        with suppress(InvalidInput):  # it may have failed before the leg became an intent
+            return self.desk.journal.get(intent_id).state is State.REJECTED
+        return False
 
     def _wait(self, intent_id: str, order: Order) -> Order:
         line = self.desk.exchange.session.line

@@ -1,0 +1,205 @@
+"""`tradehook-bot`: set up, check and run the Telegram bot. Heavy imports wait until a command runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tradehook.errors import ConfigurationError, NetworkError, TradehookError
+
+if TYPE_CHECKING:
+    from tradehook.settings import Settings
+    from tradehook_bot.settings import BotSettings
+
+BUG, USAGE, REFUSED, UNREACHABLE = 1, 2, 3, 5
+
+app = typer.Typer(
+    name="tradehook-bot",
+    help="Trade from a private Telegram chat: quotes, orders, balances. Each order is asked about before it is sent.",
+    epilog=(
+        "Account and journal are those of the `tradehook` command (TRADEHOOK_ENVIRONMENT, TRADEHOOK_ACCOUNT, "
+        "TRADEHOOK_TRUE_MARKETS_URL, TRADEHOOK_TRUE_MARKETS_KEY_FILE, TRADEHOOK_JOURNAL_URL). The bot's own: "
+        "TELEGRAM_TOKEN_FILE, TRADEHOOK_TELEGRAM_URL, TRADEHOOK_BOT_TOLERANCE_PERCENT, TRADEHOOK_BOT_MARKET_SECONDS, "
+        "TRADEHOOK_BOT_LIMIT_SECONDS, TRADEHOOK_BOT_FRESH_SECONDS."
+    ),
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        envvar="TELEGRAM_TOKEN_FILE",
+        help="File with the token from BotFather. Without it, the one that `setup` stored.",
+        show_default=False,
+    ),
+]
+
+
+@app.callback(invoke_without_command=True)
+def default(context: typer.Context) -> None:
+    """Run the bot when no command is given."""
+    if context.invoked_subcommand is None:
+        run_bot(None)
+
+
+@app.command("setup")
+def setup(
+    *,
+    token_file: TokenFile = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Stay until the link is opened, or leave that to `run`.")
+    ] = True,
+) -> None:
+    """Take the bot's token and make yourself its owner by a one-time link.
+
+    In Telegram, talk to @BotFather and send /newbot; it gives you the token. The link is valid for ten minutes.
+    """
+    import asyncio
+
+    from tradehook.desk.journal import Journal
+    from tradehook_bot import setup as steps
+    from tradehook_bot.settings import check_token, read_token, store_token
+
+    account, settings = _settings(token_file)
+    if settings.token_file is not None:
+        token = read_token(settings, environment=account.environment)
+    else:
+        token = check_token(
+            typer.prompt("Token from BotFather (it will not be shown)", hide_input=True).strip(), where="what you typed"
+        )
+    username = asyncio.run(steps.username_of(settings, token))
+    path = settings.stored_token_file(account.environment)
+    store_token(path, token)
+    typer.echo(f"@{username} answers. Its token is stored in {path}, where only you can read it.\n")
+    journal = Journal.open(account.journal_url)
+    invitation = steps.invite(journal, token=token, username=username)
+    typer.echo(steps.how_to_open(settings, invitation))
+    _print_qr(invitation.qr())
+    if not wait:
+        typer.echo("Now start the bot, which takes the link: tradehook-bot run")
+        return
+    typer.echo("Waiting for you to open it… (Ctrl-C leaves; the link stays valid, and `tradehook-bot run` takes it.)")
+    owner = asyncio.run(steps.wait_for_owner(settings, journal, token=token, invitation=invitation))
+    if owner is None:
+        raise ConfigurationError("Nobody opened the link in ten minutes. Run `tradehook-bot setup` again.")
+    typer.echo(f"User {owner} owns the bot. Start it: tradehook-bot run")
+
+
+@app.command("run")
+def run(token_file: TokenFile = None) -> None:
+    """Run the bot until it is told to stop (Ctrl-C or SIGTERM); what is being sent is finished first."""
+    run_bot(token_file)
+
+
+@app.command("check")
+def check(token_file: TokenFile = None) -> None:
+    """Say who may do what, and whether everything is in place. Starts nothing, sends no order."""
+    import asyncio
+
+    from tradehook.client import connect
+    from tradehook.desk.guard import check_address
+    from tradehook.desk.journal import Journal
+    from tradehook.errors import GuardRefused
+    from tradehook_bot import setup as steps
+    from tradehook_bot.access import Access
+    from tradehook_bot.context import bot_id
+    from tradehook_bot.settings import read_token
+    from tradehook_bot.store import Store
+
+    account, settings = _settings(token_file)
+    token = read_token(settings, environment=account.environment)
+    typer.echo(f"bot       @{asyncio.run(steps.username_of(settings, token))} at {settings.telegram_url}")
+    journal = Journal.open(account.journal_url)
+    users = Access(Store(journal.engine, bot_id=bot_id(token))).users()
+    for user in users:
+        silent = "" if user.is_reachable else ", has blocked the bot"
+        typer.echo(f"user      {user.user_id} {user.name} ({user.role}){silent}")
+    if not users:
+        typer.echo("user      nobody: run `tradehook-bot setup`")
+    with connect(account) as client:
+        held = client.balances()
+        typer.echo(f"account   {account.account} at {client.exchange.host} ({account.environment}), {len(held)} assets")
+        try:
+            check_address(client.exchange)
+        except GuardRefused as error:
+            typer.echo(f"writes    {error.message}")
+    typer.echo(f"journal   {account.journal_url}")
+    typer.echo(f"trading   {journal.trading_state()['state']}")
+    if not users:
+        raise typer.Exit(USAGE)
+
+
+def run_bot(token_file: Path | None) -> None:
+    """The bot has run, and stopped when it was told to."""
+    from tradehook_bot.app import run as run_application
+    from tradehook_bot.context import House
+    from tradehook_bot.redaction import set_up_logging
+    from tradehook_bot.settings import read_token
+
+    account, settings = _settings(token_file)
+    set_up_logging()
+    house = House.open(settings, account, token=read_token(settings, environment=account.environment))
+    run_application(house)
+
+
+def main() -> None:
+    """Run one command. Leaves with 0, 2 settings or token wrong, 3 refused, 5 not reachable, 1 a fault of ours."""
+    try:
+        app(standalone_mode=True)
+    except TradehookError as error:
+        sys.exit(_fail(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the last line of defence; an exception's own text may hold the token
+        sys.exit(_fail_strangely(error))
+
+
+def _settings(token_file: Path | None) -> tuple[Settings, BotSettings]:
+    from tradehook.settings import Settings
+    from tradehook_bot.settings import BotSettings
+
+    return Settings.from_environment(), BotSettings.from_environment(token_file=token_file)
+
+
+def _print_qr(drawn: str) -> None:
+    try:
+        typer.echo(drawn)
+    except UnicodeEncodeError:
+        typer.echo("(This terminal cannot draw the QR code; use the link.)")
+
+
+def _fail(error: TradehookError) -> int:
+    from tradehook.render import error_line
+
+    typer.echo(error_line(error), err=True)
+    if isinstance(error, NetworkError):
+        return UNREACHABLE
+    return USAGE if isinstance(error, ConfigurationError) else REFUSED
+
+
+def _fail_strangely(error: Exception) -> int:
+    from telegram.error import Forbidden, InvalidToken
+    from telegram.error import NetworkError as TelegramAway
+
+    from tradehook_bot.redaction import redact
+
+    if isinstance(error, InvalidToken | Forbidden):
+        typer.echo("Telegram does not know this token. Ask BotFather (/mybots), then run setup again.", err=True)
+        return USAGE
+    if isinstance(error, TelegramAway):
+        typer.echo(
+            "Telegram cannot be reached. Check the network and TRADEHOOK_TELEGRAM_URL, then try again.", err=True
+        )
+        return UNREACHABLE
+    typer.echo(f"This is a fault in tradehook ({type(error).__name__}): {redact(str(error))[:300]}", err=True)
+    return BUG
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""`/freeze` and `/resume`: stop everything that uses this journal, and let it go on.
+
+Freezing waits for nobody: no confirmation, no exchange, no other command of the chat. What is live at the exchange is
+looked up only after the stop has been written down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from typing import TYPE_CHECKING
+
+from tradehook import render
+from tradehook.desk.intents import State
+from tradehook.errors import TradehookError
+from tradehook_bot.commands.orders import handles, open_orders
+from tradehook_bot.replies import bold, text
+
+if TYPE_CHECKING:
+    from tradehook_bot.context import Ask, House
+
+_log = logging.getLogger(__name__)
+_LOOK_SECONDS = 20.0
+_SHOWN = 15
+_LONGEST_WHY = 200
+_DURATION = re.compile(r"\d+\s?[smhd]", re.ASCII)
+
+
+async def freeze(ask: Ask) -> None:
+    """Nothing new is sent any more, from anywhere that uses this journal, until `/resume`."""
+    house = ask.house
+    why = " ".join(ask.words)[:_LONGEST_WHY]
+    await house.store.do(house.journal.set_trading_state, "HALTED", by=_who(ask), why=why)
+    _log.warning("User %s froze trading.", ask.user_id)
+    lines = [
+        bold("Frozen. Nothing new will be sent from chat, Airflow or the command line."),
+        "It stays so until /resume, also over restarts. Cancels still go through.",
+    ]
+    if _DURATION.fullmatch(why):
+        lines.append(f"It does not end by itself after {text(why)}: only /resume lifts it.")
+    message_id = await ask.reply("\n".join([*lines, "", "Looking up what is still live at the exchange…"]))
+    live = await _live(house)
+    if not await house.voice.edit(ask.chat_id, message_id, "\n".join([*lines, "", *live])):
+        await ask.reply("\n".join(live))
+
+
+async def resume(ask: Ask) -> None:
+    """Trading goes on."""
+    house = ask.house
+    before = await house.store.do(house.journal.trading_state)
+    if before["state"] == "NORMAL":
+        await ask.reply("Trading is not frozen; nothing to lift.")
+        return
+    await house.store.do(house.journal.set_trading_state, "NORMAL", by=_who(ask))
+    _log.warning("User %s lifted the freeze.", ask.user_id)
+    await ask.reply(
+        f"{bold('Trading goes on.')}\nThe freeze by {text(before['changed_by'])} is lifted. "
+        "What was refused meanwhile is not made up for."
+    )
+
+
+async def _live(house: House) -> list[str]:
+    """What a freeze does not stop: orders that lie at the exchange, and one that is on its way."""
+    under_way = await house.store.do(house.journal.list, states=[State.SENDING, State.EXECUTING])
+    lines = [
+        text(f"Was being sent already: {render.deed(intent.sized)}")
+        for intent in under_way
+        if intent.host == house.client.exchange.host and intent.sized is not None
+    ]
+    try:
+        async with asyncio.timeout(_LOOK_SECONDS):
+            found = await open_orders(house)
+    except (TradehookError, TimeoutError):
+        return [*lines, *await _last_seen(house)]
+    if not found:
+        return [*lines, "No order is live at the exchange."]
+    lines.append(bold(f"STILL LIVE at the exchange: {len(found)} order{'s' if len(found) > 1 else ''}"))
+    lines += [f"{text(render.order_line(order))}\n{handles(order)}" for order in found[:_SHOWN]]
+    if len(found) > _SHOWN:
+        lines.append(f"and {len(found) - _SHOWN} more: /orders")
+    return lines
+
+
+async def _last_seen(house: House) -> list[str]:
+    """The journal's word, where the exchange cannot be asked."""
+    known = await house.store.do(house.journal.open_orders, house.client.exchange.host)
+    lines = ["The exchange does not answer, so I cannot tell what is live there. Look again with /orders."]
+    if known:
+        lines.append(bold(f"When last seen, {len(known)} were STILL LIVE:"))
+        lines += [text(render.order_line(intent.last_order)) for intent in known[:_SHOWN] if intent.last_order]
+    return lines
+
+
+def _who(ask: Ask) -> str:
+    """Who did it, for the record: the name for people, the number for certainty."""
+    name = "".join(letter for letter in ask.name if letter.isprintable()).strip()[:60]
+    return f"{name or 'somebody'} in chat (user {ask.user_id})"

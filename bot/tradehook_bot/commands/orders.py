@@ -1,0 +1,150 @@
+"""`/orders`, `/order` and `/cancel`: what is open, how one order stands, and asking the exchange to cancel it."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from tradehook import render
+from tradehook.desk.intents import State
+from tradehook.desk.watch import OPEN_STATUSES
+from tradehook.errors import InvalidInput, NotFound
+from tradehook_bot import news
+from tradehook_bot.replies import bold, code, text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tradehook.desk.intents import Intent
+    from tradehook.models import Order
+    from tradehook_bot.context import Ask, House
+
+_SHOWN = 15
+_WHOLE_ID = 36
+_SEARCHED = 300
+"""How many orders, newest first, a short id is looked for in."""
+
+
+async def orders(ask: Ask) -> None:
+    """The person has seen what is open, and what nobody knows about."""
+    house = ask.house
+    found = await open_orders(house)
+    doubtful = await unknowns(house)
+    lines = [bold(f"{len(found)} open" if found else "No open orders")]
+    lines += [f"{text(render.order_line(order))}\n{handles(order)}" for order in islice(found, _SHOWN)]
+    if len(found) > _SHOWN:
+        lines.append(f"and {len(found) - _SHOWN} more")
+    if doubtful:
+        lines.append(bold(f"{len(doubtful)} UNKNOWN: may exist or not, do not enter them again"))
+        lines += [text(_doubt(intent)) for intent in doubtful[:_SHOWN]]
+    await ask.reply("\n".join(lines))
+
+
+async def order(ask: Ask) -> None:
+    """The person has seen how one order stands at the exchange now."""
+    wanted = _one_id(ask, command="order")
+    house = ask.house
+    if wanted.startswith("chat-") or len(wanted) > _WHOLE_ID:
+        intent = await house.store.do(house.journal.get, wanted)
+        await ask.reply(news.words(intent, exchange=house.spec.label, is_from_chat=intent.source.startswith("chat")))
+        return
+    found = await find_order(house, wanted)
+    intent_ = await house.store.do(house.journal.by_order, house.client.exchange.host, found.order_id)
+    lines = [bold(render.order_line(found)), f"order {code(found.order_id)}"]
+    if found.created_at is not None:
+        lines.append(f"made {found.created_at:%Y-%m-%d} {render.clock(found.created_at)}")
+    if intent_ is not None:
+        lines.append(f"from {text(render.source_words(intent_.source))} · intent {code(intent_.intent_id)}")
+    if can_cancel(found):
+        lines.append(f"/cancel_{text(render.short_id(found.order_id))}")
+    await ask.reply("\n".join(lines))
+
+
+async def cancel(ask: Ask) -> None:
+    """The exchange was asked to cancel the order. Works in a freeze. May be repeated."""
+    wanted = _one_id(ask, command="cancel")
+    house = ask.house
+    found = await find_order(house, wanted)
+    after = await house.client.cancel_order(found.order_id)
+    house.hurry()
+    lines = [bold(render.order_line(after)), f"order {code(render.short_id(found.order_id))}"]
+    if not after.is_final:
+        lines.append("The exchange confirms it in a moment; it may still be filled until then.")
+    await ask.reply("\n".join(lines))
+    await house.look()
+
+
+async def open_orders(house: House) -> list[Order]:
+    """Every order that is open at the exchange, whoever placed it."""
+    return [order async for order in house.client.list_orders(statuses=OPEN_STATUSES)]
+
+
+async def unknowns(house: House) -> Sequence[Intent]:
+    """Intents of this account's exchange of which nobody knows whether their order exists."""
+    found = await house.store.do(house.journal.list, states=[State.UNKNOWN])
+    return [intent for intent in found if intent.host == house.client.exchange.host]
+
+
+async def find_order(house: House, wanted: str) -> Order:
+    """The one order whose id begins so.
+
+    Raises:
+        InvalidInput: several do.
+        NotFound: none does.
+    """
+    if len(wanted) == _WHOLE_ID:
+        return await house.client.get_order(wanted)
+    found: list[Order] = []
+    seen = 0
+    async for each in house.client.list_orders():
+        seen += 1
+        if each.order_id.lower().startswith(wanted):
+            found.append(each)
+        if seen >= _SEARCHED:
+            break
+    if len(found) > 1:
+        raise InvalidInput(
+            f"{len(found)} orders begin with {wanted}. Write more of the id.",
+            suggestions=tuple(f"/order {each.order_id[:13]}" for each in found[:3]),
+        )
+    if not found:
+        raise NotFound(
+            f"None of the last {_SEARCHED} orders begins with {wanted}. /orders shows what is open.",
+            status=404,
+            exchange=house.spec.name,
+        )
+    return found[0]
+
+
+def handles(order: Order) -> str:
+    """What can be tapped about an order, as HTML."""
+    short = text(render.short_id(order.order_id))
+    return f"/order_{short}" + (f"  /cancel_{short}" if can_cancel(order) else "")
+
+
+def can_cancel(order: Order) -> bool:
+    """Whether asking for cancellation makes sense."""
+    return order.status in OPEN_STATUSES and order.is_limit is not False
+
+
+def _doubt(intent: Intent) -> str:
+    deed = render.deed(intent.sized) if intent.sized else "An order"
+    at = f", sent {render.clock(intent.sending_at)}" if intent.sending_at else ""
+    return f"{deed}{at}: tradehook intents show {intent.intent_id}"
+
+
+def _one_id(ask: Ask, *, command: str) -> str:
+    """The id that was typed, whole or its beginning.
+
+    Raises:
+        InvalidInput: none, several, or something that cannot begin one.
+    """
+    if len(ask.words) != 1:
+        raise InvalidInput(f"Which order? Write its id, or the beginning of it: /{command} 3f2a. /orders lists them.")
+    word = ask.words[0].lower()
+    if not (word.isascii() and word.replace("-", "").isalnum()) or len(word) < 4:
+        raise InvalidInput(
+            f"{ask.words[0][:40]!r} cannot be an order's id. Write at least its first four characters. "
+            "/orders lists them."
+        )
+    return word

@@ -1,0 +1,140 @@
+"""`/buy` and `/sell`: from words to a question. Nothing is sent from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tradehook.amounts import Amount, parse_asset_amount, parse_decimal, parse_symbol
+from tradehook.errors import InvalidInput
+from tradehook.models import NewOrder, Side
+from tradehook_bot import questions
+from tradehook_bot.markets import CHAIN_QUOTE, find_market, on_chain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from tradehook_bot.context import Ask
+
+_LIMIT_WORDS = ("limit", "at", "@")
+_CHAIN_WORDS = ("on", "--chain")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person typed after `/buy` or `/sell`."""
+
+    market: str
+    amount: Amount
+    price: Decimal | None
+    chain: str | None
+
+
+async def buy(ask: Ask) -> None:
+    """The person is asked whether to buy."""
+    await _trade(ask, Side.BUY)
+
+
+async def sell(ask: Ask) -> None:
+    """The person is asked whether to sell."""
+    await _trade(ask, Side.SELL)
+
+
+async def _trade(ask: Ask, side: Side) -> None:
+    house = ask.house
+    wish = read_wish(ask.words, side=side, chains=house.spec.capabilities.chains)
+    if wish.chain is not None:
+        symbol = parse_symbol(wish.market.partition("/")[0])
+        line = cli_line(side, wish).format(market=f"{symbol}/{CHAIN_QUOTE}", chain=wish.chain)
+        raise on_chain(line, symbol=symbol, chains=[wish.chain])
+    base, quote = await find_market(
+        house.client, wish.market, retry=retry_line(side, wish), elsewhere=cli_line(side, wish)
+    )
+    order = NewOrder(base=base, quote=quote, side=side, amount=wish.amount, price=wish.price)
+    await questions.ask(house, order, user_id=ask.user_id, chat_id=ask.chat_id, typed=ask.text)
+
+
+def read_wish(words: Sequence[str], *, side: Side, chains: Sequence[str] = ()) -> Wish:
+    """Read `BTC 0.01`, `0.01 BTC`, `BTC $250`, `BTC 50%`, `BTC max`, each perhaps with `limit 64000`.
+
+    Raises:
+        InvalidInput: it cannot be read; `suggestions` are whole commands where one can be guessed.
+    """
+    rest = list(words)
+    chain = _take_chain(rest, chains)
+    price = _take_price(rest, side=side)
+    if len(rest) > 2:
+        raise InvalidInput(f"I do not understand {' '.join(rest[2:])[:40]!r}.")
+    if len(rest) == 1:
+        raise _half_a_wish(rest[0], side=side)
+    try:
+        market, amount = parse_asset_amount(rest)
+    except InvalidInput as error:
+        raise _with_whole_commands(error, rest, side=side, price=price) from None
+    return Wish(market=market, amount=amount, price=price, chain=chain)
+
+
+def cli_line(side: Side, wish: Wish) -> str:
+    """The command line that does the same on chain; `{market}` and `{chain}` are still to be filled in."""
+    if side is Side.BUY and wish.amount.kind == "base":
+        return "tradehook order place buy {market} '$100' --chain {chain} (what is bought there is sized in dollars)"
+    word = f"'{wish.amount}'" if wish.amount.kind == "quote" else str(wish.amount)
+    return f"tradehook order place {side} {{market}} {word} --chain {{chain}}"
+
+
+def retry_line(side: Side, wish: Wish) -> str:
+    """The same command with another `{market}`."""
+    return f"/{side} {{market}} {wish.amount}{f' limit {wish.price:f}' if wish.price is not None else ''}"
+
+
+def _take_chain(rest: list[str], chains: Sequence[str]) -> str | None:
+    """Take `on solana` (or `solana` alone at the end) out of the words."""
+    if not rest or rest[-1].lower() not in chains:
+        return None
+    chain = rest.pop().lower()
+    if rest and rest[-1].lower() in _CHAIN_WORDS:
+        rest.pop()
+    return chain
+
+
+def _take_price(rest: list[str], *, side: Side) -> Decimal | None:
+    """Take `limit 64000` out of the words."""
+    at = next((index for index, word in enumerate(rest) if word.lower() in _LIMIT_WORDS), None)
+    if at is None:
+        return None
+    after = rest[at + 1 :]
+    before = rest[:at]
+    del rest[at:]
+    whole = f"/{side} {' '.join(before) or 'BTC 0.01'} limit"
+    if len(after) != 1:
+        what = "which price?" if not after else f"one price, not {' '.join(after)[:40]!r}."
+        raise InvalidInput(f"Limit: {what}", suggestions=(f"{whole} 64000",))
+    try:
+        return parse_decimal(after[0].removeprefix("$"), what="price")
+    except InvalidInput as error:
+        offers = tuple(f"{whole} {offer}" for offer in error.details.get("suggestions", ()))
+        raise InvalidInput(error.message, suggestions=offers) from None
+
+
+def _half_a_wish(word: str, *, side: Side) -> InvalidInput:
+    if not word[:1].isalpha() or word.lower() == "max":
+        return InvalidInput("Which asset?", suggestions=(f"/{side} BTC {word[:20]}",))
+    symbol = word.upper()[:20]
+    return InvalidInput(
+        f"How much {symbol}?", suggestions=tuple(f"/{side} {symbol} {much}" for much in ("0.01", "$250", "50%"))
+    )
+
+
+def _with_whole_commands(
+    error: InvalidInput, rest: Sequence[str], *, side: Side, price: Decimal | None
+) -> InvalidInput:
+    """The same error, its offers as commands that can be sent as they stand."""
+    amounts = [offer for offer in error.details.get("suggestions", ()) if " " not in offer]
+    asset = next((word for word in rest if word[:1].isalpha() and word.lower() != "max"), None)
+    if asset is None or not amounts:
+        return error
+    tail = f" limit {price:f}" if price is not None else ""
+    return InvalidInput(
+        error.message, suggestions=tuple(f"/{side} {asset.upper()[:20]} {amount}{tail}" for amount in amounts)
+    )

@@ -1,0 +1,94 @@
+"""A press of a button: answered at once, decided by one UPDATE, then carried out or put away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from telegram.error import TelegramError
+
+from tradehook_bot import keyboards, placing
+from tradehook_bot.replies import bold, code, text
+
+if TYPE_CHECKING:
+    from telegram import CallbackQuery, Update
+
+    from tradehook_bot.context import House
+    from tradehook_bot.proposals import Proposal
+
+_log = logging.getLogger(__name__)
+_CHAT_WAITS_SECONDS = 12.0
+"""How long a chat's next command waits for an order that is being placed; after that both go on."""
+
+
+class Buttons:
+    """Answers presses."""
+
+    def __init__(self, house: House) -> None:
+        """Answer in this house."""
+        self._house = house
+
+    async def on_press(self, update: Update, _context: object) -> None:
+        """The press has done what it may, once. The gate has let it through."""
+        query = update.callback_query
+        if query is None or query.message is None:
+            return
+        await _answer(query)
+        house = self._house
+        chat_id, message_id = query.message.chat.id, query.message.message_id
+        press = keyboards.read(query.data)
+        if press is None:
+            _log.warning("User %s pressed a button that no message of ours has.", query.from_user.id)
+            return
+        decide = house.proposals.confirm if press.verb == "confirm" else house.proposals.decline
+        proposal = await house.store.do(
+            decide, press.token, user_id=query.from_user.id, chat_id=chat_id, message_id=message_id
+        )
+        if proposal is None:
+            # Used, over, somebody else's or made up. If the question is over, its buttons go; the rest is nothing.
+            await self.put_away_dead()
+            return
+        if press.verb == "decline":
+            await self._close(proposal, f"{bold('Cancelled')}: {text(proposal.deed)}\nNothing was sent.")
+            return
+        # No buttons from here on, whatever happens.
+        if await house.voice.edit(chat_id, message_id, f"{bold('Confirmed')}: {text(proposal.deed)}\nOne moment…"):
+            await house.store.do(house.proposals.buttons_are_gone, proposal.proposal_id)
+        placed = house.in_background(placing.carry_out(house, proposal))
+        await asyncio.wait({placed}, timeout=_CHAT_WAITS_SECONDS)
+
+    async def put_away_dead(self) -> None:
+        """Questions whose time is over are closed, and no message of a question that is over shows buttons."""
+        house = self._house
+        await house.store.do(house.proposals.expire)
+        for proposal in await house.store.do(house.proposals.with_dead_buttons):
+            await self._close(proposal, _over(proposal))
+
+    async def _close(self, proposal: Proposal, body: str) -> None:
+        house = self._house
+        if proposal.message_id is not None and await house.voice.edit(proposal.chat_id, proposal.message_id, body):
+            await house.store.do(house.proposals.buttons_are_gone, proposal.proposal_id)
+
+
+def _over(proposal: Proposal) -> str:
+    match proposal.state:
+        case "declined":
+            return f"{bold('Cancelled')}: {text(proposal.deed)}\nNothing was sent."
+        case "expired":
+            return (
+                f"{bold('Expired')}: {text(proposal.deed)}\nNobody answered in time, and nothing was sent. "
+                f"To ask again: {code(proposal.typed)}"
+            )
+        case "asked_again":
+            return f"{bold('Not sent')}: {text(proposal.deed)}\nAsked again below."
+        case _:
+            return f"{bold('Over')}: {text(proposal.deed)}"
+
+
+async def _answer(query: CallbackQuery) -> None:
+    """The person's client stops waiting. Late or not, the press itself still counts or not by its row."""
+    try:
+        await query.answer()
+    except TelegramError as error:
+        _log.info("A press could not be answered: %s", error)

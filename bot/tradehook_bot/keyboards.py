@@ -1,0 +1,46 @@
+"""Buttons: made in one place, read in one place. The data is a verb and a random token, never a meaning."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, NamedTuple
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+
+LONGEST_DATA = 64
+"""Bytes that Telegram takes; python-telegram-bot does not check."""
+_CONFIRM, _DECLINE = "y", "n"
+_DATA = re.compile(r"([yn]):([\w-]{22})", re.ASCII)
+
+Verb = Literal["confirm", "decline"]
+
+
+class Press(NamedTuple):
+    """What a button says."""
+
+    verb: Verb
+    token: str
+
+
+def question(token: str, *, deed: str) -> InlineKeyboardMarkup:
+    """Cancel on a row of its own, first; below it the button that names the deed."""
+    return InlineKeyboardMarkup(
+        [
+            [_button("Cancel", f"{_DECLINE}:{token}")],
+            [_button(deed, f"{_CONFIRM}:{token}", style="primary")],
+        ]
+    )
+
+
+def read(data: object) -> Press | None:
+    """The press, or `None` when no keyboard of ours can have had this data: clients can send anything."""
+    found = _DATA.fullmatch(data) if isinstance(data, str) else None
+    if found is None:
+        return None
+    return Press("confirm" if found[1] == _CONFIRM else "decline", found[2])
+
+
+def _button(text: str, data: str, *, style: str | None = None) -> InlineKeyboardButton:
+    if not 0 < len(data.encode()) <= LONGEST_DATA:
+        raise ValueError(f"callback data of {len(data.encode())} bytes; Telegram takes 1 to {LONGEST_DATA}")
+    return InlineKeyboardButton(text, callback_data=data, style=style)

@@ -1,0 +1,181 @@
+"""What the bot says, and how it reaches a chat: the environment's mark, HTML made safe, Telegram's limits obeyed.
+
+Every text goes through here, so no message of the sandbox is without its mark and none is lost for a stray `<`.
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+import re
+from typing import TYPE_CHECKING
+
+from telegram import ReplyParameters
+from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
+
+if TYPE_CHECKING:
+    from telegram import Bot, InlineKeyboardMarkup
+
+_log = logging.getLogger(__name__)
+
+LONGEST = 4000
+"""Characters in a message. Telegram takes 4096; the rest is for the mark."""
+
+
+def text(value: object) -> str:
+    """Anything, safe inside HTML."""
+    return html.escape(str(value), quote=False)
+
+
+def bold(value: object) -> str:
+    """Anything, bold."""
+    return f"<b>{text(value)}</b>"
+
+
+def code(value: object) -> str:
+    """Something to copy: a tap on it copies it."""
+    return f"<code>{text(value)}</code>"
+
+
+def plain(body: str) -> str:
+    """The same without markup."""
+    return html.unescape(re.sub(r"</?[a-z]+>", "", body))
+
+
+class Voice:
+    """How the bot speaks in its environment."""
+
+    def __init__(self, bot: Bot, *, environment: str, account: str) -> None:
+        """Speak through this bot.
+
+        Args:
+            bot: python-telegram-bot's.
+            environment: `sandbox`, `uat` or `live`; stands in every message.
+            account: what people call the account.
+        """
+        self.bot = bot
+        self._environment = environment
+        self._account = account
+
+    def marked(self, body: str) -> str:
+        """The text with its environment: in front where it is play money, at the end where the fact comes first."""
+        if self._environment == "live":
+            return f"{body}\n\nLIVE · {text(self._account)}"
+        return f"{self._environment.upper()} · {body}"
+
+    async def say(
+        self,
+        chat_id: int,
+        body: str,
+        *,
+        keyboard: InlineKeyboardMarkup | None = None,
+        reply_to: int | None = None,
+        is_silent: bool = False,
+    ) -> int:
+        """Send a new message (several when it is long) and return the number of the last.
+
+        Not to be repeated blindly: Telegram has no key against repetition.
+
+        Raises:
+            TelegramError: it did not arrive, or nobody knows.
+        """
+        pages = paged(body)
+        number = 0
+        for page in pages:
+            number = await self._send(
+                chat_id,
+                self.marked(page),
+                keyboard=keyboard if page is pages[-1] else None,
+                reply_to=reply_to if page is pages[0] else None,
+                is_silent=is_silent,
+            )
+        return number
+
+    async def edit(
+        self, chat_id: int, message_id: int, body: str, *, keyboard: InlineKeyboardMarkup | None = None
+    ) -> bool:
+        """Let a message say this, and show these buttons or none. May be repeated.
+
+        Returns whether there is nothing left to do: `False` means that it is worth another try later.
+        """
+        shown = self.marked(paged(body)[0])
+        try:
+            await self._edit(chat_id, message_id, shown, keyboard=keyboard)
+        except (RetryAfter, Forbidden, BadRequest) as error:
+            if isinstance(error, RetryAfter):
+                return False
+            if "not modified" not in str(error).lower():
+                # The person deleted it, or blocked the bot: that message will not change any more.
+                _log.info("Message %s cannot be edited: %s", message_id, error)
+        except NetworkError as error:
+            _log.info("Message %s could not be edited now: %s", message_id, error)
+            return False
+        except TelegramError as error:
+            _log.warning("Message %s could not be edited: %s", message_id, error)
+        return True
+
+    async def strip(self, chat_id: int, message_id: int) -> None:
+        """Take a message's buttons away, if that can be done now. May be repeated."""
+        try:
+            await self.bot.edit_message_reply_markup(chat_id=chat_id, message_id=message_id, reply_markup=None)
+        except TelegramError as error:
+            _log.info("Buttons of message %s could not be taken away: %s", message_id, error)
+
+    async def _send(
+        self,
+        chat_id: int,
+        body: str,
+        *,
+        keyboard: InlineKeyboardMarkup | None,
+        reply_to: int | None,
+        is_silent: bool,
+    ) -> int:
+        answers = ReplyParameters(reply_to, allow_sending_without_reply=True) if reply_to is not None else None
+        try:
+            message = await self.bot.send_message(
+                chat_id, body, reply_markup=keyboard, reply_parameters=answers, disable_notification=is_silent
+            )
+        except BadRequest as error:
+            if not _is_about_markup(error):
+                raise
+            # Better said plainly than not at all.
+            _log.warning("Telegram could not read our markup: %s", error)
+            message = await self.bot.send_message(
+                chat_id,
+                plain(body),
+                parse_mode=None,
+                reply_markup=keyboard,
+                reply_parameters=answers,
+                disable_notification=is_silent,
+            )
+        return message.message_id
+
+    async def _edit(self, chat_id: int, message_id: int, body: str, *, keyboard: InlineKeyboardMarkup | None) -> None:
+        try:
+            await self.bot.edit_message_text(body, chat_id=chat_id, message_id=message_id, reply_markup=keyboard)
+        except BadRequest as error:
+            if not _is_about_markup(error):
+                raise
+            _log.warning("Telegram could not read our markup: %s", error)
+            await self.bot.edit_message_text(
+                plain(body), chat_id=chat_id, message_id=message_id, parse_mode=None, reply_markup=keyboard
+            )
+
+
+def paged(body: str) -> list[str]:
+    """The text in parts that Telegram takes, cut between lines. Markup never spans lines, so none is cut."""
+    pages: list[str] = []
+    page = ""
+    for line in body.split("\n"):
+        # A single line this long is nobody's: it loses its markup and its end.
+        short = line if len(line) <= LONGEST else text(plain(line)[: LONGEST // 8]) + "…"
+        if page and len(page) + 1 + len(short) > LONGEST:
+            pages.append(page)
+            page = short
+        else:
+            page = f"{page}\n{short}" if page else short
+    return [*pages, page]
+
+
+def _is_about_markup(error: BadRequest) -> bool:
+    return "can't parse entities" in str(error).lower()

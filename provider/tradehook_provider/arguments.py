@@ -1,0 +1,88 @@
+"""What templates leave of an operator's arguments, read strictly: a wrong guess here would be a wrong order."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from tradehook.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tradehook.models import NewOrder
+
+
+def new_order(*, market: object, side: object, amount: object, price: object, chain: object) -> NewOrder:
+    """The order that rendered arguments stand for. Only `None` means "not given", never an empty text.
+
+    Raises:
+        InvalidInput: an argument cannot be meant.
+    """
+    from pydantic import ValidationError
+
+    from tradehook.amounts import parse_decimal
+    from tradehook.models import NewOrder
+
+    limit = None if price is None else parse_decimal(as_text(price, what="price"), what="price")
+    try:
+        return NewOrder.of(
+            as_text(market, what="market"),
+            side=as_text(side, what="side").lower(),
+            amount=as_text(amount, what="amount"),
+            price=limit,
+            chain=None if chain is None else as_text(chain, what="chain"),
+        )
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise InvalidInput(
+            f"The {'.'.join(str(part) for part in wrong['loc'])} cannot be used: {wrong['msg']}."
+        ) from None
+
+
+def as_text(value: object, *, what: str) -> str:
+    """An argument as text. Whole numbers and decimals are taken as they are written.
+
+    Raises:
+        InvalidInput: it is a float (0.1 as a float is not 0.1), empty, or something else.
+    """
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return f"{value:f}" if isinstance(value, Decimal) else str(value)
+    if isinstance(value, float):
+        raise InvalidInput(f"The {what} is a float; write it as text: '{value}'.", suggestions=(f"'{value}'",))
+    raise InvalidInput(f"The {what} is missing, or is no text: {type(value).__name__}.")
+
+
+def as_targets(value: object) -> Mapping[str, Any]:
+    """Targets from a dict, or from JSON as `{{ params.targets | tojson }}` leaves it, decimals kept as written.
+
+    Raises:
+        InvalidInput: it is neither.
+    """
+    if isinstance(value, str):
+        try:
+            value = json.loads(value, parse_float=Decimal)
+        except (ValueError, RecursionError):
+            raise InvalidInput(
+                'The targets should be JSON like {"BTC": 60, "ETH": 30}; in a template, add | tojson.'
+            ) from None
+    if not isinstance(value, dict):
+        raise InvalidInput('The targets should be a dict like {"BTC": "60", "ETH": "30"}.')
+    return value
+
+
+def as_flag(value: object, *, what: str) -> bool:
+    """True or False, also as the text a template makes of it; nothing else counts as either.
+
+    Raises:
+        InvalidInput: it is neither.
+    """
+    if isinstance(value, bool):
+        return value
+    word = value.strip().lower() if isinstance(value, str) else None
+    if word in ("true", "false"):
+        return word == "true"
+    raise InvalidInput(f"{what} is {str(value)[:20]!r}; it can be True or False.")

@@ -1,0 +1,1 @@
+"""Things a task does."""

@@ -1,0 +1,65 @@
+"""Which deed a task instance stands for: its intent id, its name in the journal, and whether it may trade at all.
+
+A task instance is one deed, however often it is tried, cleared or killed. So the id is made of what stays the same
+over all of that, never of the try number or of `ti.id`, which is new on every try.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tradehook.errors import GuardRefused
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from tradehook_provider.hooks.true_markets import TrueMarketsHook
+
+
+def task_intent_id(context: Context, *, hook: TrueMarketsHook, leg: str, generation: int = 0) -> str:
+    """The id of what this task instance does. Signs in, because the account belongs to it.
+
+    Args:
+        context: of the running task.
+        hook: the account's hook. The account is host and user, so two connections to it share the deed.
+        leg: which of the task's deeds.
+        generation: how often somebody decided to do it again on purpose.
+    """
+    from tradehook.desk.intents import derived_id
+    from tradehook.run import run
+
+    exchange = hook.get_conn().exchange
+    account = f"{exchange.host}/{run(exchange.account_id())}"
+    ti = context["ti"]
+    return derived_id(
+        hook.desk.journal.namespace(),
+        account,
+        ti.dag_id,
+        ti.run_id,
+        ti.task_id,
+        str(ti.map_index if ti.map_index is not None else -1),
+        leg,
+        str(generation),
+    )
+
+
+def task_source(context: Context) -> str:
+    """Who asked, for the journal: `airflow:dag/run/task`, with the map index where there is one."""
+    ti = context["ti"]
+    index = f"[{ti.map_index}]" if ti.map_index is not None and ti.map_index >= 0 else ""
+    return f"airflow:{ti.dag_id}/{ti.run_id}/{ti.task_id}{index}"
+
+
+def refuse_backfill(context: Context, *, is_allowed: bool) -> None:
+    """A backfill asks for what should have been done long ago; orders can only be placed now.
+
+    Raises:
+        GuardRefused: it is a backfill, and nobody allowed that.
+    """
+    run_type = str(getattr(context["dag_run"].run_type, "value", context["dag_run"].run_type))
+    if run_type == "backfill" and not is_allowed:
+        raise GuardRefused(
+            "This is a backfill run, and an order cannot be placed in the past. Nothing was sent. "
+            "Set allow_backfill=True on the task if you mean it.",
+            rule="backfill",
+        )

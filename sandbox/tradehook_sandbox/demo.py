@@ -1,0 +1,223 @@
+"""`make demo`: what tradehook does, happening before your eyes on play money. Ends with 0 only if it really happened.
+
+Every program runs as it would for a person: a real Airflow, a real bot process, HTTP in between. What is claimed at the
+end was asked from the exchange itself.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+
+from tradehook_sandbox.stage import Stage, StageError, interrupt_once, shares
+
+if TYPE_CHECKING:
+    from tradehook_sandbox.telegram.driver import Person
+    from tradehook_sandbox.telegram.phone.views import SeenMessage
+
+TARGETS = {"BTC": 40.0, "ETH": 40.0, "PYUSD": 20.0}
+PROBES = {"BTC": "0.01", "ETH": "0.1"}
+CLOSE_ENOUGH = 1.0
+"""Percent points: lots and fees keep a rebalance from ending exactly on its targets."""
+_FILL_SECONDS = 40.0
+
+console = Console(highlight=False)
+
+
+def run(*, dags: Path) -> int:
+    """Show everything; the exit code."""
+    started = time.monotonic()
+    interrupt_once()
+    console.print(
+        "[bold]tradehook[/]: scheduled trades in Airflow, confirmed trades in Telegram. Play money, no account.\n"
+    )
+    try:
+        with tempfile.TemporaryDirectory(prefix="tradehook-demo-") as name, Stage(Path(name), dags=dags) as stage:
+            _open_sandbox(stage)
+            _rebalance(stage)
+            _chat(stage)
+            _lost_answer(stage)
+    except StageError as error:
+        console.print(f"\n[red]The demo did not work:[/] {error}", markup=True)
+        return 1
+    except KeyboardInterrupt:
+        console.print("\nStopped; nothing is left running.")
+        return 130
+    _closing(time.monotonic() - started)
+    return 0
+
+
+def _heading(number: int, text: str) -> None:
+    console.print(f"[bold cyan]{number}/4[/]  [bold]{text}[/]")
+
+
+def _note(text: str, style: str = "dim") -> None:
+    console.print(Padding(text, (0, 0, 0, 5)), style=style)
+
+
+def _require(holds: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
+    if not holds:
+        raise StageError(what)
+
+
+def _ledger(stage: Stage) -> int:
+    """How many orders the exchange has; its books must balance to the last unit."""
+    import httpx
+
+    ledger = httpx.get(f"{stage.url}/_sandbox/ledger", timeout=10, trust_env=False).json()
+    _require(ledger["balanced"] is True, "the exchange's books do not balance")
+    return int(ledger["orders"])
+
+
+# --- the acts -----------------------------------------------------------------------------------------------------
+
+
+def _open_sandbox(stage: Stage) -> None:
+    _heading(1, "An exchange and a Telegram of your own")
+    with console.status("Starting the sandbox…"):
+        stage.start_sandbox()
+        checks = stage.tradehook("doctor")[0]
+    _require(checks["ok"] is True, "the doctor found something wrong")
+    _note("The sandbox runs. `tradehook doctor` signed in with a real ES256 key and found everything in order.\n")
+
+
+def _rebalance(stage: Stage) -> None:
+    _heading(2, "A DAG rebalances the account")
+    with console.status("Reading the portfolio…"):
+        before, worth = shares(stage, PROBES)
+        orders_before = _ledger(stage)
+    with console.status("Making Airflow's database (once)…"):
+        stage.run("airflow-db", "airflow", "db", "migrate")
+    with console.status("Airflow runs dags/rebalance.py against the exchange, over HTTP…"):
+        config = '{"dry_run": false, "targets": {"BTC": 40, "ETH": 40}}'
+        stage.run("airflow-dag", "airflow", "dags", "test", "rebalance", "--conf", config)
+        after, _ = shares(stage, PROBES)
+    legs = stage.tradehook("orders", "--status", "filled")[: _ledger(stage) - orders_before]
+    _require(len(legs) >= 2, f"{len(legs)} orders were placed; a sale and a purchase were due")
+    table = Table(title=f"{worth:,.2f} PYUSD in all", title_style="dim", title_justify="left", box=None, pad_edge=False)
+    for column, justify in (
+        ("asset", "left"),
+        ("target", "right"),
+        ("before", "right"),
+        ("after", "right"),
+        ("", "left"),
+    ):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    for symbol, target in TARGETS.items():
+        _require(
+            abs(after[symbol] - target) <= CLOSE_ENOUGH, f"{symbol} ended at {after[symbol]:.2f} %, not {target} %"
+        )
+        bar = f"[cyan]{'█' * round(after[symbol] / 2)}[/]"
+        table.add_row(symbol, f"{target:.0f} %", f"{before[symbol]:.1f} %", f"[bold]{after[symbol]:.1f} %[/]", bar)
+    console.print(Padding(table, (0, 0, 0, 5)))
+    for leg in reversed(legs):
+        done = "sold" if leg["side"] == "sell" else "bought"
+        _note(
+            f"{done} {leg['filled']} {leg['base']} at {leg['average_price']}, fee {float(leg['fee']):.2f}",
+            style="green",
+        )
+    _note("Retrying or clearing the task would send nothing again: the plan and each order are in the journal.\n")
+
+
+def _chat(stage: Stage) -> None:
+    from tradehook_sandbox.telegram.driver import NeverCame, Person
+
+    _heading(3, "A chat: quote, confirm, fill")
+    try:
+        with console.status("Setting the bot up…"):
+            link = stage.prepare_bot()
+            stage.start("bot", "tradehook_bot", "run")
+            token = Path(stage.environment["TELEGRAM_TOKEN_FILE"]).read_text().strip()
+            person = Person(stage.url, token=token)
+            person.open(link)
+            person.wait_for(lambda message: message.from_bot, timeout_seconds=_FILL_SECONDS)
+        orders_before = _ledger(stage)
+        for text, awaited in (("/balance", "BTC"), ("/quote BTC 0.05", "BTC")):
+            _ask(person, text, awaited)
+        card = _ask(person, "/buy BTC 0.01", "Confirm", buttons=True)
+        deed = next(button.text for button in card.pressable if "0.01" in button.text)
+        _bubble("you", f"[ {deed} ]")
+        person.tap(deed, card)
+        done = person.wait_for(
+            lambda message: message.id != card.id and "Filled" in message.text, timeout_seconds=_FILL_SECONDS
+        )
+        _bubble("bot", done.text)
+        _require(_ledger(stage) - orders_before == 1, "the chat should have placed exactly one order")
+        _ask(person, "/freeze", "Frozen")
+        refused = stage.tradehook("order", "place", "buy", "BTC", "0.01", "--yes", fails=(3,))
+        _require(refused[0].get("rule") == "frozen", "the freeze did not hold on the command line")
+        _note("…and `tradehook order place` was refused at once, as a DAG would be: a freeze holds everywhere.")
+        _ask(person, "/resume", "")
+    except NeverCame as error:
+        raise StageError(f"{error}\n{stage.tail('bot')}") from None
+    stage.stop("bot")
+    console.print()
+
+
+def _ask(person: Person, text: str, awaited: str, *, buttons: bool = False) -> SeenMessage:
+    _bubble("you", text)
+    person.say(text)
+    with console.status("…"):
+        answer = person.wait_for(
+            lambda message: (
+                (bool(message.pressable) if buttons else awaited in message.text) and not message.text.endswith("…")
+            ),  # what ends so is still being worked on
+            timeout_seconds=_FILL_SECONDS,
+        )
+    _bubble("bot", answer.text, buttons=[button.text for button in answer.pressable])
+    return answer
+
+
+def _bubble(who: str, text: str, *, buttons: list[str] | None = None) -> None:
+    body = text + "".join(f"\n[ {button} ]" for button in buttons or [])
+    indent = 30 if who == "you" else 5
+    style = "blue" if who == "you" else "white"
+    panel = Panel.fit(body.replace("[", r"\["), border_style=style, title=who, title_align="left")
+    console.print(Padding(panel, (0, 0, 0, indent)))
+
+
+def _lost_answer(stage: Stage) -> None:
+    import httpx
+
+    _heading(4, "An answer gets lost")
+    orders_before = _ledger(stage)
+    fault = {"method": "POST", "path": "/orders", "kind": "error_after", "status": 503, "times": 1}
+    httpx.post(f"{stage.url}/_sandbox/faults", json=fault, timeout=10, trust_env=False).raise_for_status()
+    words = ("order", "place", "buy", "BTC", "0.001", "--yes", "--intent-id", "demo-lost")
+    with console.status("The exchange takes the order and answers 503…"):
+        first = stage.tradehook(*words, fails=(4,))[0]
+        again = stage.tradehook(*words, fails=(4,))[0]
+    _require(first.get("error") == again.get("error") == "OutcomeUnknown", "a lost answer should be unknown")
+    _require(_ledger(stage) - orders_before == 1, "there should be exactly one order")
+    _note("The order was placed, and the exchange answered 503. Placed again with the same intent, by mistake:")
+    _note(f"“{first['message']}”", style="yellow")
+    _note("One order at the exchange, not two.\n", style="green")
+
+
+def _closing(seconds: float) -> None:
+    console.print(
+        Panel.fit(
+            "All of it happened: a real Airflow, a real bot, HTTP in between.\n"
+            "The exchange's books balance to the last unit.\n\n"
+            "[bold]Next[/]\n"
+            "  make play                      keep it running, and try it yourself\n"
+            "  TELEGRAM_TOKEN_FILE=token.txt make play\n"
+            "                                 the bot on your phone, play money\n"
+            "  docs/tutorials/first-order.md  the same by hand, step by step\n\n"
+            "[bold]Good to know[/]\n"
+            "  It never sends an order twice. When an answer is lost, it says so.\n"
+            "  /freeze stops everything new: chat, Airflow and command line.\n"
+            "  Live trading starts off: in this version live is read-only.\n"
+            "  Your key can move money: give it an account of its own.",
+            title=f"done in {seconds:.0f} s, nothing left running",
+            title_align="left",
+            border_style="green",
+        )
+    )

@@ -1,0 +1,104 @@
+"""`make play`: sandbox, Airflow and bot keep running until Ctrl-C. What is in `.play` stays for the next time."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.panel import Panel
+
+from tradehook_sandbox.stage import Stage, StageError, free_port, interrupt_once
+
+AIRFLOW_SECONDS = 120.0
+FOLDER = Path(".play")
+SANDBOX_PORT, AIRFLOW_PORT = 8787, 8080
+
+console = Console(highlight=False)
+
+
+def run(*, dags: Path) -> int:
+    """Keep everything running until told to stop; the exit code."""
+    interrupt_once()
+    phone = os.environ.get("TELEGRAM_TOKEN_FILE")
+    try:
+        with Stage(FOLDER.resolve(), dags=dags) as stage:
+            try:
+                _start(stage, phone=Path(phone).expanduser().resolve() if phone else None)
+                while True:
+                    stage.check_alive()
+                    time.sleep(1.0)
+            except KeyboardInterrupt:
+                console.print("\nStopping…")
+    except StageError as error:
+        console.print(f"[red]It does not run:[/] {error}")
+        return 1
+    console.print("Nothing is left running. Accounts and history are kept in .play; `make clean` forgets them.")
+    return 0
+
+
+def _start(stage: Stage, *, phone: Path | None) -> None:
+    with console.status("Starting the sandbox…"):
+        stage.start_sandbox(port=_port(SANDBOX_PORT), state=stage.folder / "sandbox.db")
+    with console.status("Starting the bot…"):
+        if phone is None:
+            link = stage.prepare_bot()
+        else:
+            stage.environment["TELEGRAM_TOKEN_FILE"] = str(phone)
+            link = stage.invite()
+        stage.start("bot", "tradehook_bot", "run")
+    with console.status("Starting Airflow (half a minute)…"):
+        port = _port(AIRFLOW_PORT)
+        stage.environment |= {
+            "AIRFLOW__API__PORT": str(port),
+            "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        }
+        stage.start("airflow", "airflow", "standalone")
+        stage.wait_for_port("airflow", port, seconds=AIRFLOW_SECONDS)
+    _tell(stage, airflow=f"http://127.0.0.1:{port}", link=link, is_on_phone=phone is not None)
+
+
+def _port(wanted: int) -> int:
+    """The usual port, or a free one when something else has it."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return free_port()
+    return wanted
+
+
+def _tell(stage: Stage, *, airflow: str, link: str, is_on_phone: bool) -> None:
+    names = ("TRADEHOOK_TRUE_MARKETS_URL", "TRADEHOOK_TRUE_MARKETS_KEY_FILE", "TRADEHOOK_JOURNAL_URL")
+    exports = "\n".join(f"    export {name}={stage.environment[name]}" for name in names)
+    if is_on_phone:
+        chat = f"Open on your phone within ten minutes, to become the bot's owner:\n    {link}"
+    else:
+        chat = (
+            "In a second terminal, in this folder:\n"
+            f"    .venv/bin/tradehook-sandbox chat --url {stage.url}\n"
+            f"  and type once:  /start {link.partition('start=')[2]}"
+        )
+    console.print(
+        Panel.fit(
+            f"[bold]Chat[/]  {chat}\n"
+            "  then: /balance   /quote BTC 0.05   /buy BTC $100   /orders   /freeze   /help\n\n"
+            f"[bold]Airflow[/]  {airflow}  (no password)\n"
+            "  DAG [bold]rebalance[/]: press Trigger, turn “dry run” off, look at the log of the report task\n\n"
+            "[bold]Command line[/]  in a second terminal:\n"
+            f"{exports}\n"
+            "    .venv/bin/tradehook doctor\n\n"
+            f"[bold]Logs[/]  {stage.folder}/*.log      [bold]Stop[/]  Ctrl-C",
+            title="running, on play money",
+            title_align="left",
+            border_style="green",
+        ),
+        soft_wrap=True,
+    )

@@ -1,0 +1,164 @@
+"""The sandbox as one object: exchange, faults, admin and clock, in memory. The server only adds sockets."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from tradehook_sandbox.admin import endpoints as admin
+from tradehook_sandbox.clock import MICROS, Clock, http_date, micros
+from tradehook_sandbox.faults import Answer, Faults
+from tradehook_sandbox.ledger import Ledger
+from tradehook_sandbox.market import Market
+from tradehook_sandbox.true_markets.accounts import DEFAULT_ACCOUNT
+from tradehook_sandbox.true_markets.calls import Call
+from tradehook_sandbox.true_markets.exchange import Rules, TrueMarkets
+from tradehook_sandbox.true_markets.keys import fresh_bundle, read_bundle
+from tradehook_sandbox.true_markets.routes import below_prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from tradehook.wire import Request, Response
+
+_API: Final = "/v1"
+
+
+class Sandbox:
+    """A True Markets of your own, with play money.
+
+    Thread-safe: requests are answered one at a time.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 1,
+        clock: Clock | None = None,
+        rate_limit: int = 100,
+        token_seconds: int = 3600,
+        strict_units: bool = False,
+        strict_quotes: bool = False,
+        state: Path | None = None,
+    ) -> None:
+        """Open it with one account, `default`, that holds the opening amounts.
+
+        Args:
+            seed: prices, liquidity and latencies follow from it.
+            clock: its time; without one it stands still until it is advanced.
+            rate_limit: requests a minute per key; 0 for no limit.
+            token_seconds: how long an access token lives.
+            strict_units: refuse a market buy in base units, as documented; live it is accepted.
+            strict_quotes: refuse the quick-start body of the overview page, as the specification does.
+            state: a file that keeps everything across restarts; its seed wins over `seed`.
+
+        Raises:
+            StateError: the file is not ours, is damaged, or another sandbox has it open.
+        """
+        self.clock = clock or Clock.frozen()
+        self.faults = Faults()
+        self._lock = threading.RLock()
+        rules = Rules(rate_limit, token_seconds, strict_units=strict_units, strict_quotes=strict_quotes)
+        if state is None:
+            self._store = None
+            self.exchange = TrueMarkets(
+                seed=seed,
+                market=Market(seed=seed, origin_micros=micros(self.clock.now())),
+                ledger=Ledger(),
+                now=self.clock.now,
+                rules=rules,
+            )
+        else:
+            # Here, so that a sandbox in memory never loads sqlite3.
+            from tradehook_sandbox.state import Store
+
+            self._store = Store(state)
+            self.exchange = self._store.load(self, seed=seed, rules=rules)
+        self.exchange.house.accounts.open(DEFAULT_ACCOUNT, at_micros=self.exchange.house.now)
+        self._save()
+
+    def respond(self, request: Request) -> Answer:
+        """Answer one request, through whatever fault waits for it. Never raises for anything it is given."""
+        with self._lock:
+            call = Call.read(request)
+            if admin.is_admin(call.path):
+                return Answer(self.handle(request))
+            now = self.clock.now()
+            self.catch_up()
+            answer = self.faults.respond(request, self.exchange.handle, paths=_spellings(call.path), now=now)
+            self._save()
+            if answer.response is None:
+                return answer
+            return Answer(_dated(answer.response, now), answer.delay_seconds)
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request, past all faults. Never raises for anything it is given."""
+        with self._lock:
+            self.catch_up()
+            call = Call.read(request)
+            response = admin.handle(self, call) if admin.is_admin(call.path) else self.exchange.handle(request)
+            self._save()
+            return _dated(response, self.clock.now())
+
+    def catch_up(self) -> None:
+        """Everything that is due has happened, requests that a fault had held back among it."""
+        with self._lock:
+            now = self.clock.now()
+            earlier = self.exchange.house.now - micros(now)
+            if earlier > 0:
+                self.exchange.turn_back(now)
+                self.faults.turn_back(earlier / MICROS)
+            for late in self.faults.take_due(now):
+                self.exchange.handle(late.request, at=late.due)
+            self.exchange.advance(now)
+
+    def key_file(self, account: str = DEFAULT_ACCOUNT) -> dict[str, Any]:
+        """A fresh key in the exchange's own file format, registered to the account.
+
+        An account of another name is opened with the opening amounts.
+        """
+        bundle = fresh_bundle()
+        self.register(bundle, account=account)
+        return bundle
+
+    def register(self, bundle: Mapping[str, Any], *, account: str = DEFAULT_ACCOUNT) -> str:
+        """The exchange accepts the key in this file for the account; returns the key's id.
+
+        Raises:
+            ValueError: it is not such a key; the message does not quote it.
+        """
+        key_id, public_key = read_bundle(bundle)
+        with self._lock:
+            house = self.exchange.house
+            uid = house.accounts.open(account, at_micros=house.now).uid
+            self.exchange.keys.register(key_id, public_key, uid)
+            self._save()
+        return key_id
+
+    def close(self) -> None:
+        """The state file, if there is one, is complete and closed."""
+        with self._lock:
+            if self._store is not None:
+                self._save()
+                self._store.close()
+                self._store = None
+
+    def _save(self) -> None:
+        if self._store is not None:
+            self._store.save(self)
+
+
+def _spellings(path: str) -> tuple[str, ...]:
+    """The ways in which a fault may write this path: below the Gateway's prefix, below `/v1`, or in full."""
+    below = below_prefix(path)
+    return tuple(
+        spelling
+        for spelling in (below, path.removeprefix(_API) if path.startswith(_API + "/") else None, path)
+        if spelling
+    )
+
+
+def _dated(response: Response, now: float) -> Response:
+    return replace(response, headers={"date": http_date(now), **response.headers})

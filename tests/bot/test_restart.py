@@ -1,0 +1,262 @@
+"""The bot as a process: set up, killed between any two steps, started again. Nothing is sent twice or told twice."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import signal
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+def is_new(card, text):
+    return lambda message: message.id != card.id and text in message.text
+
+
+def asked(person, command="/buy BTC 0.01"):
+    person.say(command)
+    return person.wait_for("Open until:")
+
+
+def told(person, text):
+    return [message for message in person.messages() if message.from_bot and text in message.text]
+
+
+@pytest.fixture
+def process(make_bot):
+    """A bot whose processes are all gone at the end."""
+    bot = make_bot()
+    started = []
+
+    def start():
+        started.append(bot.spawn())
+        return started[-1]
+
+    bot.start = start
+    yield bot
+    for each in started:
+        if each.poll() is None:
+            each.kill()
+        each.wait(timeout=20)
+
+
+def kill(running):
+    running.kill()
+    running.wait(timeout=20)
+
+
+def stop(running):
+    running.terminate()
+    assert running.wait(timeout=30) == 0
+
+
+def test_a_fill_while_the_bot_was_dead_is_told_once(process, exchange):
+    anna = process.person()
+    process.admit(anna)
+    running = process.start()
+    card = asked(anna, "/buy BTC 0.01 limit 64000")
+    anna.tap(2, card)
+    anna.wait_for("Open: buy 0.0100 BTC")
+    kill(running)
+    exchange.price(BTC="63900")
+    running = process.start()
+    anna.wait_for(is_new(card, "Filled: bought 0.0100 BTC"))
+    edited = anna.wait_for(lambda message: message.id == card.id and "Filled" in message.text, since=0)
+    assert not edited.buttons
+    kill(running)
+    running = process.start()
+    anna.say("/status")
+    anna.wait_for("Trading: on")
+    stop(running)
+    assert len(told(anna, "Filled: bought")) == 2  # the order's own message, and one notice
+    assert not told(anna, "may be a repeat")
+
+
+def test_killed_while_the_order_is_on_its_way_it_is_unknown_and_told_once(process, exchange, eventually):
+    anna = process.person()
+    process.admit(anna)
+    running = process.start()
+    card = asked(anna)
+    before = exchange.orders()
+    exchange.fault("slow", delay_seconds=60)
+    anna.tap(2, card)
+    eventually(lambda: exchange.orders() == before + 1)
+    kill(running)
+    running = process.start()
+    doubt = anna.wait_for(is_new(card, "UNKNOWN: Buy 0.0100 BTC"))
+    assert "Do not enter it again" in doubt.text
+    kill(running)
+    running = process.start()
+    anna.say("/orders")
+    anna.wait_for("1 UNKNOWN")
+    stop(running)
+    assert len(told(anna, "UNKNOWN: Buy")) == 2
+    assert exchange.orders() == before + 1
+
+
+def test_killed_before_it_was_sent_it_says_that_nothing_was(process, exchange):
+    anna = process.person()
+    process.admit(anna)
+    running = process.start()
+    card = asked(anna)
+    before = exchange.orders()
+    exchange.fault("slow", path="/quotes", delay_seconds=60)
+    anna.tap(2, card)
+    anna.wait_for("Confirmed")
+    kill(running)
+    exchange.http.delete("/faults")
+    running = process.start()
+    words = anna.wait_for(is_new(card, "Not sent: Buy 0.0100 BTC"))
+    assert "I was stopped before it could be sent" in words.text
+    anna.wait_for(lambda message: message.id == card.id and "Not sent" in message.text, since=0)
+    stop(running)
+    assert exchange.orders() == before
+
+
+def test_questions_outlive_a_restart_while_they_are_open_and_lose_their_buttons_when_over(process, exchange):
+    anna = process.person()
+    process.admit(anna)
+    running = process.start()
+    open_card = asked(anna, "/buy BTC 0.01 limit 60000")
+    kill(running)
+    running = process.start()
+    anna.tap(2, open_card)
+    anna.wait_for("Open: buy 0.0100 BTC at 60,000.0")
+    process.environ_extra = {"TRADEHOOK_BOT_MARKET_SECONDS": "1"}
+    stop(running)
+    running = process.start()
+    over_card = asked(anna)
+    kill(running)
+    time.sleep(1.1)  # the question's own time has to pass
+    running = process.start()
+    gone = anna.wait_for("Expired: Buy 0.0100 BTC")
+    assert gone.id == over_card.id
+    assert not gone.buttons
+    stop(running)
+
+
+def test_sigterm_finishes_the_order_that_runs(process, exchange, eventually):
+    anna = process.person()
+    process.admit(anna)
+    running = process.start()
+    card = asked(anna)
+    before = exchange.orders()
+    exchange.fault("slow", delay_seconds=1.5)
+    anna.tap(2, card)
+    eventually(lambda: exchange.orders() == before + 1)
+    stop(running)
+    assert told(anna, "Accepted: buy 0.0100 BTC") or told(anna, "Filled: bought")
+    running = process.start()
+    anna.wait_for(is_new(card, "Filled: bought 0.0100 BTC"), since=0)
+    stop(running)
+    assert not told(anna, "UNKNOWN")
+    assert exchange.orders() == before + 1
+
+
+def test_setup_without_waiting_prints_the_link_and_run_takes_it(process):
+    refused = process.command("run")
+    assert refused.returncode == 2
+    assert "tradehook-bot setup" in refused.stderr
+    done = process.command("setup", "--no-wait")
+    assert done.returncode == 0, done.stderr
+    assert "▄" in done.stdout
+    link = re.search(r"https://t\.me/\w+\?start=[\w-]{22}", done.stdout)
+    assert link
+    stored = process.folder / "tradehook/telegram/sandbox.token"
+    assert stored.read_text().strip() == process.token
+    assert stat.S_IMODE(stored.stat().st_mode) == 0o600
+    assert process.token not in done.stdout + done.stderr
+    running = process.start()
+    anna = process.person()
+    anna.open(link.group())
+    anna.wait_for("You are its owner")
+    checked = process.command("check")
+    assert checked.returncode == 0, checked.stderr
+    assert f"{anna.chat} {anna.user} (owner)" in checked.stdout
+    stop(running)
+    assert process.token not in checked.stdout + checked.stderr + process.log
+
+
+def test_setup_asks_for_the_token_without_showing_it_and_waits_for_the_link(process):
+    environ = {name: value for name, value in process.environ.items() if name != "TELEGRAM_TOKEN_FILE"}
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "tradehook_bot", "setup"]
+    with subprocess.Popen(
+        command, env=environ, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as waiting:
+        os.close(theirs)
+        screen = read_until(ours, "will not be shown")
+        os.write(ours, process.token.encode() + b"\n")
+        screen += read_until(ours, "Waiting for you")
+        link = re.search(r"https://t\.me/\w+\?start=[\w-]{22}", screen)
+        anna = process.person()
+        anna.open(link.group())
+        anna.wait_for("This bot is yours now")
+        screen += read_until(ours, "owns the bot")
+        assert waiting.wait(timeout=20) == 0
+    os.close(ours)
+    assert process.token not in screen
+    assert process.token.partition(":")[2] not in screen
+
+
+def read_until(terminal, words, *, seconds=30):
+    shown = b""
+    deadline = time.monotonic() + seconds
+    while words.encode() not in shown:
+        assert time.monotonic() < deadline, shown.decode(errors="replace")
+        shown += os.read(terminal, 4096)
+    return shown.decode(errors="replace")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("nonsense", "is not a bot token"), ("", "is not a bot token"), (None, "There is no token file")],
+)
+def test_a_wrong_token_file_is_named_and_its_content_is_not(content, words, process):
+    path = process.folder / "other"
+    if content is not None:
+        path.write_text(content)
+    done = process.command("setup", "--no-wait", "--token-file", str(path))
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert not content or content not in done.stderr
+
+
+def test_a_token_telegram_does_not_know_is_told_without_showing_it(process):
+    process.command("setup", "--no-wait")
+    head, _, secret = process.token.partition(":")
+    process.token = f"{head}:{secret[::-1]}"
+    for command in (("setup", "--no-wait"), ("run",), ("check",)):
+        done = process.command(*command)
+        assert done.returncode == 2, done.stderr
+        assert process.token not in done.stdout + done.stderr
+        assert secret[::-1] not in done.stdout + done.stderr
+    assert "Telegram does not know this token" in done.stderr
+
+
+def test_two_bots_with_one_token_are_told_of_each_other_and_no_log_holds_a_secret(process):
+    anna = process.person()
+    process.admit(anna)
+    first = process.start()
+    second = process.start()
+    anna.wait_for("Another program uses my token", since=0, timeout_seconds=30)
+    card = None
+    kill(second)
+    anna.say("/buy BTC 0.01")
+    card = anna.wait_for("Open until:")
+    anna.tap(2, card)
+    anna.wait_for(is_new(card, "Filled"))
+    first.send_signal(signal.SIGINT)
+    first.wait(timeout=30)
+    log = process.log
+    assert "asks Telegram for this bot's messages" in log
+    assert process.token not in log
+    assert process.token.partition(":")[2] not in log
+    assert "eyJ" not in log
+    assert card.buttons[1].data not in log
+    assert "Traceback" not in log
