@@ -15,6 +15,7 @@ import tempfile
 import time
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -29,11 +30,14 @@ from tradehook.run import run
 from tradehook.testing import MemoryLine
 from tradehook_sandbox import Sandbox
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 ROUNDS, EACH = 7, 100
 UNLIMITED = Budget(requests=10**9)
 
 
-def best(work, *, each: int = EACH) -> float:
+def best(work: Callable[[], object], *, each: int = EACH) -> float:
     """Seconds for one, the median of several rounds."""
     times = []
     for _ in range(ROUNDS):
@@ -116,7 +120,8 @@ def orders_in_memory(folder: Path) -> None:
     through = best(lambda: client.place_order(next(sides), intent_id=f"bench-{next(numbers)}"), each=50)
     client.close()
     print(
-        f"orders in memory: the sandbox alone takes {1 / bare:.0f} a second; through desk and journal {through * 1e3:.1f} ms each"
+        f"orders in memory: the sandbox alone takes {1 / bare:.0f} a second; "
+        f"through desk and journal {through * 1e3:.1f} ms each"
     )
 
 

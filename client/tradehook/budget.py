@@ -78,7 +78,7 @@ def reset_seconds(response: Response, *, server_now: float) -> float:
 def _number(text: str | None) -> float | None:
     """A header's number; seconds and counts only, never money."""
     try:
-        value = float(text) if text is not None else None
+        seconds = float(text) if text is not None else None
     except ValueError:
         return None
-    return value if value is not None and math.isfinite(value) else None
+    return seconds if seconds is not None and math.isfinite(seconds) else None

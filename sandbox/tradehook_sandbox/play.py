@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 from rich.console import Console
-from rich.panel import Panel
 
 from tradehook_sandbox.stage import Stage, StageError, free_port, interrupt_once
 
@@ -86,19 +85,17 @@ def _tell(stage: Stage, *, airflow: str, link: str, is_on_phone: bool) -> None:
             f"    .venv/bin/tradehook-sandbox chat --url {stage.url}\n"
             f"  and type once:  /start {link.partition('start=')[2]}"
         )
+    console.rule("[green]running, on play money", align="left")
+    # Plain lines, not a frame: paths and commands are copied from here, so they must stand whole.
     console.print(
-        Panel.fit(
-            f"[bold]Chat[/]  {chat}\n"
-            "  then: /balance   /quote BTC 0.05   /buy BTC $100   /orders   /freeze   /help\n\n"
-            f"[bold]Airflow[/]  {airflow}  (no password)\n"
-            "  DAG [bold]rebalance[/]: press Trigger, turn “dry run” off, look at the log of the report task\n\n"
-            "[bold]Command line[/]  in a second terminal:\n"
-            f"{exports}\n"
-            "    .venv/bin/tradehook doctor\n\n"
-            f"[bold]Logs[/]  {stage.folder}/*.log      [bold]Stop[/]  Ctrl-C",
-            title="running, on play money",
-            title_align="left",
-            border_style="green",
-        ),
+        f"[bold]Chat[/]  {chat}\n"
+        "  then: /balance   /quote BTC 0.05   /buy BTC $100   /orders   /freeze   /help\n\n"
+        f"[bold]Airflow[/]  {airflow}  (no password)\n"
+        "  DAG [bold]rebalance[/]: press Trigger, turn “dry run” off, look at the log of the report task\n\n"
+        "[bold]Command line[/]  in a second terminal, in this folder:\n"
+        f"{exports}\n"
+        "    .venv/bin/tradehook doctor\n\n"
+        f"[bold]Logs[/]  {stage.folder}/*.log\n"
+        "[bold]Stop[/]  Ctrl-C",
         soft_wrap=True,
     )

@@ -92,7 +92,7 @@ def test_play_runs_until_it_is_told_to_stop(start):
     shown = ""
     for line in process.stdout:
         shown += line
-        if line.startswith("╰"):
+        if line.startswith("Stop"):
             break
     sandbox, airflow = (re.search(pattern, shown)[1] for pattern in (r"--url (http://\S+)", r"Airflow\s+(http://\S+)"))
     assert httpx.get(f"{sandbox}/_sandbox/ledger", trust_env=False).json()["balanced"] is True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import stat
@@ -19,8 +20,7 @@ def command(sandbox_server, tmp_path, monkeypatch, capsys):
     for name, value in sandbox_server.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TRADEHOOK_JOURNAL_URL", f"sqlite:///{tmp_path}/journal.db")
-    nobody = open(os.devnull)
-    monkeypatch.setattr("sys.stdin", nobody)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
 
     def run(*arguments: str) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as ended:
@@ -29,8 +29,7 @@ def command(sandbox_server, tmp_path, monkeypatch, capsys):
         code = ended.value.code
         return (0 if code is None else code), out, error
 
-    yield run
-    nobody.close()
+    return run
 
 
 def test_help_everywhere(command):
