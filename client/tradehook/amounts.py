@@ -20,6 +20,7 @@ AmountKind = Literal["base", "quote", "percent", "max"]
 
 _NUMBER = re.compile(r"(?:\d{1,18}(?:\.\d{1,18})?|\.\d{1,18})", re.ASCII)
 _GROUPED = re.compile(r"\d{1,3}(?:[.,]\d{3})+", re.ASCII)
+_LARGEST = Decimal(10) ** 18
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9]{0,14}", re.ASCII)
 
 
@@ -29,6 +30,12 @@ class Amount:
 
     kind: AmountKind
     value: Decimal
+
+    def __post_init__(self) -> None:
+        """Raises `InvalidInput` for what no amount can be, wherever it comes from."""
+        is_share = self.kind == "percent"
+        if self.kind != "max" and not (self.value.is_finite() and 0 < self.value <= (100 if is_share else _LARGEST)):
+            raise InvalidInput(f"{self.value} is not an amount: it must be more than 0{', at most 100' * is_share}.")
 
     @classmethod
     def base(cls, quantity: Decimal | str) -> Amount:

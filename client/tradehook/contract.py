@@ -21,7 +21,6 @@ class Capabilities:
 
     chains: tuple[str, ...] = ()
     """Chains that orders may be sent to; empty where everything stands at the exchange."""
-    has_limit_orders: bool = True
     default_quote: str = ""
     """What `BTC` alone is traded against."""
     fee_rate_observed: Decimal | None = None

@@ -6,6 +6,8 @@
     ├── GuardRefused               one of our own limits said no
     ├── IntentConflict             the same intent id was used for something else
     ├── PayloadMismatch            what we were asked to sign is not what was ordered
+    ├── Interrupted                we were told to stop, or it took too long; nothing was sent
+    ├── JournalUnavailable         the journal cannot be read or written now
     ├── NetworkError               no answer came
     │   ├── NotSent                no byte left this machine
     │   ├── TimedOut
@@ -90,6 +92,18 @@ class IntentConflict(TradehookError):
 
 class PayloadMismatch(TradehookError):
     """What the exchange asked us to sign is not what was ordered. Nothing was signed."""
+
+
+class Interrupted(TradehookError):
+    """We were told to stop, or too much time had passed, before anything was sent. May be tried again."""
+
+    retryable: ClassVar[bool] = True
+
+
+class JournalUnavailable(TradehookError):
+    """The journal cannot be read or written now (locked, full, gone). Nothing is sent without it."""
+
+    retryable: ClassVar[bool] = True
 
 
 class NetworkError(TradehookError):

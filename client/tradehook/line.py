@@ -10,8 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
-    from typing import Any
+    from collections.abc import Awaitable, Callable
 
     from tradehook.wire import Request, Response
 
@@ -33,10 +32,6 @@ class Line(Protocol):
 
     async def pause(self, seconds: float) -> None:
         """Let this much time pass."""
-        ...
-
-    async def together(self, *operations: Coroutine[Any, Any, T]) -> list[T]:
-        """Run several reads, at the same time where that is possible; results in the order given."""
         ...
 
     async def once(self, key: str, operation: Callable[[], Awaitable[T]]) -> T:

@@ -175,11 +175,11 @@ def short_id(order_id: str) -> str:
 
 
 def source_words(source: str) -> str:
-    """Where an order came from, in words: `command line`, `Airflow (rebalance)`."""
+    """Where an order came from, in words: `the command line`, `Airflow (rebalance)`."""
     kind, _, rest = source.partition(":")
     match kind:
         case "cli":
-            return "command line"
+            return "the command line"
         case "airflow":
             return f"Airflow ({rest.split('/')[0][:60]})" if rest else "Airflow"
         case "chat":

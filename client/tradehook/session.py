@@ -1,8 +1,8 @@
 """One key's standing with one exchange: its token, its clock, its budget.
 
 The renewal policy, in words:
-- a token with less than a fifth of its life left is renewed when somebody next asks; if that fails, the
-  old one still serves;
+- a token with less than a fifth of its life left is renewed when somebody next asks, by one short try; if that
+  fails, the old one serves on for half a minute before the next try;
 - one with less than 60 s left is renewed before anything is sent;
 - renewal refreshes where it can and mints anew where it cannot; 200 callers at once cause one;
 - a 401 drops the token it was sent with, if that is still the one we hold, and is tried again once.
@@ -34,6 +34,8 @@ T = TypeVar("T")
 
 ADVISORY_SHARE = 0.2
 MANDATORY_SECONDS = 60.0
+EARLY_TRY_SECONDS = 5.0
+PAUSE_AFTER_FAILURE_SECONDS = 30.0
 CORRECT_ABOVE_SECONDS = 5.0
 REFUSE_ABOVE_SECONDS = 300.0
 
@@ -77,15 +79,14 @@ class Auth(Protocol):
 class Session:
     """Sends requests of one key: signed in, within the budget, repeated where the table allows it."""
 
-    def __init__(
-        self, line: Line, *, auth: Auth, budget: Budget, exchange: str, timeout_seconds: float | None = None
-    ) -> None:
+    def __init__(self, line: Line, *, auth: Auth, budget: Budget, exchange: str, timeout_seconds: float = 30.0) -> None:
         self.line = line
         self.auth = auth
         self.budget = budget
         self.exchange = exchange
         self.timeout_seconds = timeout_seconds
         self._token: Token | None = None
+        self._renew_again_at = 0.0
         self._skews: deque[float] = deque(maxlen=9)
 
     @property
@@ -124,9 +125,12 @@ class Session:
             if left > token.life_seconds * ADVISORY_SHARE:
                 return token
             if left > min(MANDATORY_SECONDS, token.life_seconds / 2):
+                if self.line.monotonic() < self._renew_again_at:
+                    return token
                 try:
-                    return await self.line.once("token", self._renew)
+                    return await self.line.once("token", self._renew_early)
                 except TradehookError:
+                    self._renew_again_at = self.line.monotonic() + PAUSE_AFTER_FAILURE_SECONDS
                     return token
         return await self.line.once("token", self._renew)
 
@@ -143,8 +147,7 @@ class Session:
 
     async def send_once(self, request: Request) -> Response:
         """Send exactly once. Learns the clock and the budget from the answer, judges nothing."""
-        if self.timeout_seconds is not None:
-            request = replace(request, timeout_seconds=self.timeout_seconds)
+        request = replace(request, timeout_seconds=min(self.timeout_seconds, request.timeout_seconds))
         before = self.line.now()
         response = await self.line.send(request)
         self._learn(response, midpoint=(before + self.line.now()) / 2)
@@ -164,7 +167,13 @@ class Session:
             ) from None
 
     async def read(
-        self, request: Request, read: Callable[[Response], T], *, kind: Kind = "read", is_anonymous: bool = False
+        self,
+        request: Request,
+        read: Callable[[Response], T],
+        *,
+        kind: Kind = "read",
+        is_anonymous: bool = False,
+        attempts: int = ATTEMPTS,
     ) -> T:
         """Send something that may be repeated, as often as the table allows, and return what it says.
 
@@ -173,7 +182,7 @@ class Session:
         """
         deadline = self.line.monotonic() + PATIENCE_SECONDS
         has_new_token = False
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, attempts + 1):
             token = None if is_anonymous else await self.token()
             await self._permit(request)
             try:
@@ -185,7 +194,7 @@ class Session:
                         has_new_token = True
                         self.drop(token)
                         continue
-                    case Verdict.AGAIN | Verdict.WAIT if attempt < ATTEMPTS:
+                    case Verdict.AGAIN | Verdict.WAIT if attempt < attempts:
                         pause = delay_seconds(attempt, error)
                         if self.line.monotonic() + pause > deadline:
                             raise
@@ -205,6 +214,13 @@ class Session:
                 )
             await self.line.pause(wait)
 
+    async def _renew_early(self) -> Token:
+        """One short try, while the old token still serves."""
+        held = self._token
+        request = self.auth.refresh(held) if held is not None else None
+        request = request or self.auth.mint(at=self.server_now())
+        return await self._obtain(replace(request, timeout_seconds=EARLY_TRY_SECONDS), attempts=1)
+
     async def _renew(self) -> Token:
         held = self._token
         now = self.line.monotonic()
@@ -221,12 +237,13 @@ class Session:
                 raise
             return await self._obtain(self.auth.mint(at=self.server_now()))
 
-    async def _obtain(self, request: Request) -> Token:
+    async def _obtain(self, request: Request, *, attempts: int = ATTEMPTS) -> Token:
         def read(response: Response) -> Token:
             return self.auth.read(response, server_now=self.server_now(), received_at=self.line.monotonic())
 
-        token = await self.read(request, read, kind="mint", is_anonymous=True)
+        token = await self.read(request, read, kind="mint", is_anonymous=True, attempts=attempts)
         self._token = token
+        self._renew_again_at = 0.0
         return token
 
     def _learn(self, response: Response, *, midpoint: float) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tradehook.errors import TimedOut
-from tradehook.run import run
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable
 
     from tradehook.wire import Request, Response
 
@@ -77,10 +76,6 @@ class MemoryLine:
         """Move the clock."""
         self._wait()
         self.clock.advance(seconds)
-
-    async def together(self, *operations: Coroutine[Any, Any, T]) -> list[T]:
-        """One after the other."""
-        return [run(operation) for operation in operations]
 
     async def once(self, key: str, operation: Callable[[], Awaitable[T]]) -> T:  # noqa: ARG002 - nobody else is here
         """Run it."""

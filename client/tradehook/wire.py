@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,7 +37,8 @@ class Request:
     params: tuple[tuple[str, str], ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
-    timeout_seconds: float = 30.0
+    timeout_seconds: float = 300.0
+    """An upper limit of its own; the session's setting is usually shorter."""
     lane: Lane = "read"
     is_fresh: bool = False
     """Whether to open a connection of its own: a reused one may die unseen, which would leave doubt."""
@@ -46,11 +47,6 @@ class Request:
     def path(self) -> str:
         """The path without host and query."""
         return urlsplit(self.url).path
-
-    @property
-    def target(self) -> str:
-        """The full address with its query."""
-        return f"{self.url}?{urlencode(self.params)}" if self.params else self.url
 
     def with_headers(self, **headers: str) -> Request:
         """The same request with these headers added; underscores stand for dashes."""

@@ -168,3 +168,16 @@ def test_closing_waits_for_what_is_being_sent(account, monkeypatch, tmp_path):
             pass
     assert future.done()
     assert future.result().order.order_id
+
+
+def test_a_stop_holds_even_when_it_comes_before_the_desk_is_open(account):
+    """A task can be killed at any moment, and a signal must not open a journal."""
+    from tradehook.errors import Interrupted
+    from tradehook.models import NewOrder
+
+    with hook() as opened:
+        opened.stop()
+        assert opened._client is None
+        with pytest.raises(Interrupted, match="Stopped before sending"):
+            opened.desk.place_order(NewOrder.of("BTC/PYUSD", side="buy", amount="0.001"), intent_id="s", source="test")
+    assert account.orders() == 0

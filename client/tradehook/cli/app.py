@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import Annotated
+import threading
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tradehook import __version__
 from tradehook.cli import doctor, intents, keys, market, orders
 from tradehook.cli.options import remembering
-from tradehook.cli.output import BUG, console, fail
+from tradehook.cli.output import BUG, INTERRUPTED, console, fail
 from tradehook.errors import TradehookError
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 app = typer.Typer(
     name="tradehook",
@@ -52,13 +57,26 @@ def options(
     """Hold what stands before the command's name."""
 
 
+def _treat_sigterm_as_an_interrupt() -> None:
+    """A polite stop is told apart from a kill: what is being sent is heard to its end."""
+
+    def interrupt(_sign: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, interrupt)
+
+
 def run_app(arguments: list[str] | None = None) -> None:
     """Run one command and leave with its exit code: 0, 2 typed wrong, 3 refused, 4 unknown, 5 not reachable."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    _treat_sigterm_as_an_interrupt()
     try:
         app(arguments, standalone_mode=True)
     except TradehookError as error:
         sys.exit(fail(error, as_json="--json" in arguments))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has seen enough; keep Python from complaining about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

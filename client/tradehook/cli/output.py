@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 SHORT_ID = 8
 
 DONE, BUG, USAGE, REFUSED, UNKNOWN, UNREACHABLE = 0, 1, 2, 3, 4, 5
+INTERRUPTED = 130
 
 _EXIT_CODES: tuple[tuple[type[TradehookError], int], ...] = (
     (errors.OutcomeUnknown, UNKNOWN),
     (errors.ConfigurationError, USAGE),
     (errors.InvalidInput, USAGE),
     (errors.IntentConflict, USAGE),
+    (errors.Interrupted, REFUSED),
+    (errors.JournalUnavailable, UNREACHABLE),
     (errors.NetworkError, UNREACHABLE),
     (errors.RateLimited, UNREACHABLE),
     (errors.Unavailable, UNREACHABLE),
@@ -47,14 +50,14 @@ def console(*, is_error: bool = False) -> Console:
     return Console(stderr=is_error, highlight=False, soft_wrap=True, width=None if stream.isatty() else 400)
 
 
-def say(text: str, *, style: str | None = None) -> None:
-    """Print a sentence."""
-    console().print(text, style=style, markup=False)
+def say(text: str, *, style: str | None = None, is_aside: bool = False) -> None:
+    """Print a sentence; an aside goes beside the result, where it does not disturb what programs read."""
+    console(is_error=is_aside).print(text, style=style, markup=False)
 
 
 def hint(text: str) -> None:
-    """Print something worth knowing beside the result, where it does not disturb a pipe."""
-    console(is_error=True).print(text, style="dim", markup=False)
+    """Print something worth knowing beside the result."""
+    say(text, style="dim", is_aside=True)
 
 
 def print_json(value: Any) -> None:

@@ -3,11 +3,12 @@
 States move only forward along these arrows, each written to the journal before the next step:
 
     PREPARED -> SENDING -> ACCEPTED | REJECTED | UNKNOWN
-    PREPARED -> SENDING -> CREATED -> EXECUTING -> ACCEPTED | REJECTED     (signed orders)
-    SENDING  -> PREPARED        when it is certain that nothing happened
-    CREATED  -> PREPARED        a created order that is not executed moves nothing
+    PREPARED -> SENDING -> CREATED -> EXECUTING -> ACCEPTED | REJECTED | UNKNOWN     (signed orders)
+    SENDING, EXECUTING -> PREPARED   when it is certain that nothing was carried out
+    CREATED  -> PREPARED             a created order that is not executed moves nothing
+    UNKNOWN  -> ACCEPTED             when the order's id is known and its own status shows it
 
-`SENDING` whose owner is gone reads as `UNKNOWN`: the process died between sending and hearing.
+`SENDING` and `EXECUTING` whose owner is gone read as `UNKNOWN`: the process died between sending and hearing.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class Intent:
     @property
     def reads_as(self) -> State:
         """The state as everybody must treat it: a sender who is gone leaves doubt."""
-        if self.state is State.SENDING and not self.has_living_owner:
+        if self.state in (State.SENDING, State.EXECUTING) and not self.has_living_owner:
             return State.UNKNOWN
         return self.state
 

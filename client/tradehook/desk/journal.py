@@ -17,7 +17,7 @@ from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tradehook.desk.intents import Intent, State, hash_of, iso
-from tradehook.desk.schema import open_database, upgrade, writing
+from tradehook.desk.schema import open_database, reading, upgrade, writing
 from tradehook.desk.tables import EVENT, INTENT, META, TRADING
 from tradehook.errors import GuardRefused, IntentConflict, InvalidInput
 
@@ -125,11 +125,16 @@ class Journal:
         Raises:
             InvalidInput: there is none.
         """
-        with self.engine.connect() as connection:
-            found = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one_or_none()
+        found = self.find_exactly(intent_id)
         if found is None:
             raise InvalidInput(f"There is no intent {intent_id[:80]}. `tradehook intents list` shows them.")
-        return _intent(found)
+        return found
+
+    def find_exactly(self, intent_id: str) -> Intent | None:
+        """The intent of this id, if there is one."""
+        with reading(self.engine) as connection:
+            found = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one_or_none()
+        return _intent(found) if found is not None else None
 
     def find(self, beginning: str) -> Intent:
         """The one intent whose id is this or begins so.
@@ -138,7 +143,7 @@ class Journal:
             InvalidInput: there is none, or several.
         """
         query = select(INTENT.c.intent_id).where(INTENT.c.intent_id.startswith(beginning, autoescape=True)).limit(3)
-        with self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             found = [*connection.execute(query).scalars()]
         if beginning in found or len(found) != 1:
             if len(found) > 1 and beginning not in found:
@@ -152,27 +157,30 @@ class Journal:
         """Intents, newest first. A state is what the row reads as, so `UNKNOWN` finds dead senders too."""
         query = select(INTENT).order_by(INTENT.c.created_at.desc(), INTENT.c.intent_id)
         if states:
-            stored = {*states, State.SENDING} if State.UNKNOWN in states else set(states)
+            senders = {State.SENDING, State.EXECUTING} if State.UNKNOWN in states else set()
+            stored = {*states, *senders}
             query = query.where(INTENT.c.state.in_([str(state) for state in stored]))
-        with self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             found = [_intent(row) for row in connection.execute(query.limit(limit if not states else None))]
         return [intent for intent in found if not states or intent.reads_as in states][:limit]
 
-    def open_orders(self, host: str) -> Sequence[Intent]:
-        """Accepted orders at this host that have not come to their end, oldest first."""
+    def open_orders(self, host: str, *, account_id: str | None = None) -> Sequence[Intent]:
+        """Accepted orders at this host that have not come to their end, oldest first; one account's if it is named."""
         query = (
             select(INTENT)
             .where(INTENT.c.state == str(State.ACCEPTED), INTENT.c.order_is_final.is_(False))
             .where(INTENT.c.kind == "order", INTENT.c.host == host)
             .order_by(INTENT.c.created_at)
         )
-        with self.engine.connect() as connection:
+        if account_id is not None:
+            query = query.where(INTENT.c.account_id == account_id)
+        with reading(self.engine) as connection:
             return [_intent(row) for row in connection.execute(query)]
 
     def by_order(self, host: str, order_id: str) -> Intent | None:
         """The intent that an order came from, if it came from here."""
         query = select(INTENT).where(INTENT.c.host == host, INTENT.c.order_id == order_id)
-        with self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             found = connection.execute(query).one_or_none()
         return _intent(found) if found is not None else None
 
@@ -264,9 +272,12 @@ class Journal:
 
     def see_order(self, intent_id: str, order: Order) -> bool:
         """Record how an accepted order stands now; whether that is news. An order that ended never changes."""
-        seen = json.dumps(_seen(order))
         with writing(self.engine) as connection:
             row = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one()
+            # A status alone must not wipe out what was known of the order.
+            known = json.loads(row.order_seen) if row.order_seen else {}
+            told = {name: value for name, value in _seen(order).items() if value is not None}
+            seen = json.dumps({**known, **told})
             if row.order_is_final or row.order_seen == seen or row.order_id != order.order_id:
                 return False
             connection.execute(
@@ -288,14 +299,14 @@ class Journal:
     def events(self, intent_id: str) -> Sequence[dict[str, Any]]:
         """An intent's story, oldest first."""
         query = select(EVENT).where(EVENT.c.intent_id == intent_id).order_by(EVENT.c.event_id)
-        with self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return [
                 {"at": row.at, "what": row.what, **json.loads(row.detail)} for row in connection.execute(query).all()
             ]
 
     def trading_state(self) -> dict[str, str]:
         """`state` (NORMAL or HALTED), `changed_by`, `why`, `changed_at`."""
-        with self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             row = connection.execute(select(TRADING).where(TRADING.c.scope == EVERYWHERE)).one_or_none()
         if row is None:
             return {"state": "NORMAL", "changed_by": "", "why": "", "changed_at": ""}

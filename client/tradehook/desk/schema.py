@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from tradehook.errors import ConfigurationError
+from tradehook.errors import ConfigurationError, JournalUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,9 +33,10 @@ def open_database(url: str) -> Engine:
     Raises:
         ConfigurationError: the address cannot be used.
     """
-    if not url.startswith("sqlite:///") or url in ("sqlite:///", "sqlite:///:memory:"):
+    if not url.startswith("sqlite:////") or "?" in url:
+        # A path that depends on the current folder would mean two journals, and so two orders for one intent.
         raise ConfigurationError(
-            "TRADEHOOK_JOURNAL_URL should look like sqlite:////home/you/journal.db. "
+            "TRADEHOOK_JOURNAL_URL should be a whole path, like sqlite:////home/you/journal.db, without options. "
             "A journal in PostgreSQL is not supported yet."
         )
     path = Path(url.removeprefix("sqlite:///"))
@@ -64,9 +65,29 @@ def open_database(url: str) -> Engine:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that holds the write lock from its first moment, so that what it reads stays true."""
-    with engine.connect().execution_options(is_writing=True) as connection, connection.begin():
+    """A transaction that holds the write lock from its first moment, so that what it reads stays true.
+
+    Raises:
+        JournalUnavailable: the database is locked for too long, full, read-only or gone.
+    """
+    with _told(engine), engine.connect().execution_options(is_writing=True) as connection, connection.begin():
         yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection to read from. Raises `JournalUnavailable` as `writing` does."""
+    with _told(engine), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def _told(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or type(error).__name__)[:200]
+        raise JournalUnavailable(f"The journal {engine.url.database} cannot be used now: {reason}.") from None
 
 
 def upgrade(engine: Engine, *, scripts: Path, version_table: str, newest: str) -> None:
@@ -80,7 +101,9 @@ def upgrade(engine: Engine, *, scripts: Path, version_table: str, newest: str) -
         if found == newest:
             return
         _migrate(engine, scripts=scripts, version_table=version_table, found=found)
-    except DBAPIError as error:
+    except (DBAPIError, JournalUnavailable) as error:
+        if isinstance(error, JournalUnavailable):
+            raise
         raise ConfigurationError(
             f"The journal {engine.url.database} cannot be used: {str(error.orig)[:200]}."
         ) from None

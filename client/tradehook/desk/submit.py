@@ -7,14 +7,15 @@ sending. A stop is looked at before the step to SENDING, and closing the desk wa
 
 from __future__ import annotations
 
+import os
 import threading
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from tradehook.desk import watch
-from tradehook.desk.attempts import Attempts, unknown
-from tradehook.desk.intents import Outcome, check_intent_id, this_owner
+from tradehook.desk.attempts import Asked, Attempts, unknown
+from tradehook.desk.intents import Outcome, State, check_intent_id, this_owner
 from tradehook.errors import ConfigurationError
 from tradehook.run import run
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tradehook.models import NewOrder, Order, SizedOrder
 
 _THREADS = 8
+_CANCEL_THREADS = 2
 
 __all__ = ["Desk", "Outcome"]
 
@@ -44,7 +46,10 @@ class Desk:
         self.exchange = exchange
         self.journal = journal
         self.account = account
+        self._process = os.getpid()
         self._threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="tradehook-desk")
+        # Of their own, so that a cancel never waits behind orders that wait for an answer.
+        self._cancel_threads = ThreadPoolExecutor(max_workers=_CANCEL_THREADS, thread_name_prefix="tradehook-cancel")
         self._is_stopping = threading.Event()
         self._attempts = Attempts(
             exchange,
@@ -83,6 +88,8 @@ class Desk:
             GuardRefused: one of our limits, or `approve`, said no.
             Rejected: the exchange said no (and its other answers, see `errors.py`).
             NetworkError: it could not be reached, and nothing was sent.
+            Interrupted: we were told to stop, or it took too long; nothing was sent.
+            JournalUnavailable: the journal cannot be used; nothing was sent.
             OutcomeUnknown: it may or may not have been placed. Never sent again by itself.
         """
         return self.start_order(order, intent_id=intent_id, source=source, sized=sized, approve=approve).result()
@@ -98,6 +105,7 @@ class Desk:
     ) -> Future[Outcome]:
         """The same without waiting. Cancelling the future, or not looking at it, does not stop the order."""
         check_intent_id(intent_id)
+        self._check_process()
         future: Future[Outcome] = Future()
         future.set_running_or_notify_cancel()  # from here on it cannot be cancelled
         with self._lock:
@@ -107,9 +115,8 @@ class Desk:
             if running is None:
                 self._running[intent_id] = (order, future)
         try:
-            self._threads.submit(
-                self._carry_out, future, order, intent_id=intent_id, source=source, sized=sized, approve=approve
-            )
+            asked = Asked(intent_id=intent_id, source=source, shown=sized, approve=approve)
+            self._threads.submit(self._carry_out, future, order, asked)
         except RuntimeError:
             self._forget(intent_id, future)
             future.set_exception(ConfigurationError("The desk is closed; nothing was sent."))
@@ -123,16 +130,19 @@ class Desk:
         Raises:
             WrongState: it cannot be canceled (any more); the message says how it stands.
         """
-        return self._threads.submit(lambda: run(self._attempts.cancel(order_id))).result()
+        self._check_process()
+        return self._cancel_threads.submit(lambda: run(self._attempts.cancel(order_id))).result()
 
     def follow(self, intent_id: str) -> Order:
         """Read an intent's order at the exchange now, record it, return it."""
         intent = self.journal.get(intent_id)
         if intent.order_id is None:
             raise unknown(intent)
+        if intent.reads_as is State.UNKNOWN:
+            run(self._attempts.look(intent))
         order = run(self.exchange.get_order(intent.order_id))
         self.journal.see_order(intent_id, order)
-        return order
+        return self.journal.get(intent_id).last_order or order
 
     def sweep(self) -> list[watch.Change]:
         """Look at every open order of this journal, and return what changed; see `watch.py`."""
@@ -146,6 +156,7 @@ class Desk:
         """Begin no new send, wait for what is being sent, then let go of connections and journal."""
         self.stop()
         self._threads.shutdown(wait=True)
+        self._cancel_threads.shutdown(wait=True)
         close = getattr(self.exchange.session.line, "close", None)
         if close is not None:
             close()
@@ -153,26 +164,22 @@ class Desk:
 
     # --- one intent, on a thread of the desk ----------------------------------------------------------------
 
-    def _carry_out(
-        self,
-        future: Future[Outcome],
-        order: NewOrder,
-        *,
-        intent_id: str,
-        source: str,
-        sized: SizedOrder | None,
-        approve: Callable[[SizedOrder, Order], bool] | None,
-    ) -> None:
+    def _carry_out(self, future: Future[Outcome], order: NewOrder, asked: Asked) -> None:
         try:
-            outcome = run(self._attempts.place(order, intent_id=intent_id, source=source, shown=sized, approve=approve))
+            outcome = run(self._attempts.place(order, asked))
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
-            self._forget(intent_id, future)
+            self._forget(asked.intent_id, future)
             future.set_exception(error)
         else:
-            self._forget(intent_id, future)
+            self._forget(asked.intent_id, future)
             future.set_result(outcome)
 
     def _forget(self, intent_id: str, future: Future[Outcome]) -> None:
         with self._lock:
             if intent_id in self._running and self._running[intent_id][1] is future:
                 del self._running[intent_id]
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._process:
+            # Its threads stayed behind in the parent: whoever waited for them would wait for ever.
+            raise ConfigurationError("This desk was opened before the process was forked. Open one in the child.")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tradehook.errors import NotFound
+from tradehook.errors import TradehookError
 from tradehook.models import OrderStatus
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from tradehook.desk.intents import Intent
     from tradehook.desk.journal import Journal
     from tradehook.models import Order
+
+_log = logging.getLogger(__name__)
 
 OPEN_STATUSES = (OrderStatus.PENDING, OrderStatus.OPEN, OrderStatus.CANCELING)
 
@@ -26,12 +29,18 @@ class Change:
 
 
 async def sweep(exchange: Exchange, journal: Journal) -> list[Change]:
-    """Look at the journal's open orders and return those that changed.
+    """Look at the journal's open orders of this account and return those that changed.
 
-    Costs nothing while nothing is open, else one request for a hundred open orders and one for each
-    order that has left the list. Reads only; may be repeated.
+    Costs nothing while nothing is open, else one request for a hundred open orders, and for each order that
+    has left that list the reading of it. Reads only; may be repeated. An order that cannot be read now is
+    left for the next sweep, so that it holds up no other.
+
+    Raises:
+        TradehookError: the list of open orders could not be read.
     """
-    waiting = journal.open_orders(exchange.host)
+    if not journal.open_orders(exchange.host):
+        return []
+    waiting = journal.open_orders(exchange.host, account_id=await exchange.account_id())
     if not waiting:
         return []
     listed = {order.order_id: order async for order in exchange.list_orders(statuses=OPEN_STATUSES)}
@@ -40,8 +49,9 @@ async def sweep(exchange: Exchange, journal: Journal) -> list[Change]:
         order_id = intent.order_id or ""
         try:
             order = listed.get(order_id) or await exchange.get_order(order_id)
-        except NotFound:
-            continue  # it may surface later; the list is not proof
+        except TradehookError as error:
+            _log.warning("Order %s could not be read: %s", order_id, error.message)
+            continue
         if journal.see_order(intent.intent_id, order):
             changes.append(Change(intent=journal.get(intent.intent_id), order=order))
     return changes

@@ -12,7 +12,7 @@ from tradehook.errors import Disconnected
 from tradehook.lines import sending
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable
 
     from tradehook.wire import Request, Response
 
@@ -59,10 +59,6 @@ class AsyncLine:
     async def pause(self, seconds: float) -> None:
         """Let the loop do other work for this long."""
         await asyncio.sleep(max(seconds, 0.0))
-
-    async def together(self, *operations: Coroutine[Any, Any, T]) -> list[T]:
-        """All at the same time."""
-        return list(await asyncio.gather(*operations))
 
     async def once(self, key: str, operation: Callable[[], Awaitable[T]]) -> T:
         """The first caller starts it; all wait for that. A caller that is cancelled does not stop it."""

@@ -12,10 +12,9 @@ import httpx
 
 from tradehook.errors import Disconnected, TimedOut
 from tradehook.lines import sending
-from tradehook.run import run
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable
 
     from tradehook.wire import Request, Response
 
@@ -27,7 +26,7 @@ class BlockingLine:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._process = 0
+        self._process = os.getpid()
         self._clients: dict[bool, httpx.Client] = {}
         self._running: dict[str, Future[Any]] = {}
 
@@ -60,10 +59,6 @@ class BlockingLine:
     async def pause(self, seconds: float) -> None:
         """Sleep."""
         time.sleep(max(seconds, 0.0))  # noqa: ASYNC251 - to block is what this line is for
-
-    async def together(self, *operations: Coroutine[Any, Any, T]) -> list[T]:
-        """One after the other: without a loop there is no other way."""
-        return [run(operation) for operation in operations]
 
     async def once(self, key: str, operation: Callable[[], Awaitable[T]]) -> T:
         """The first thread runs it; the others wait for that and get its result or its error."""
@@ -102,10 +97,10 @@ class BlockingLine:
             client.close()
 
     def _client(self, *, is_fresh: bool) -> httpx.Client:
+        if self._process != os.getpid():
+            # Sockets shared with a parent process would mix up two conversations, and what runs there is not here.
+            self._lock, self._process, self._clients, self._running = threading.Lock(), os.getpid(), {}, {}
         with self._lock:
-            if self._process != os.getpid():
-                # Sockets shared with a parent process would mix up two conversations.
-                self._process, self._clients = os.getpid(), {}
             if is_fresh not in self._clients:
                 self._clients[is_fresh] = httpx.Client(**sending.options(is_fresh=is_fresh))
             return self._clients[is_fresh]

@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from tradehook.cli.app import run_app
+from tradehook.exchanges.true_markets import opening
 
 
 @pytest.fixture
@@ -21,6 +22,8 @@ def command(sandbox_server, tmp_path, monkeypatch, capsys):
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TRADEHOOK_JOURNAL_URL", f"sqlite:///{tmp_path}/journal.db")
     monkeypatch.setattr("sys.stdin", io.StringIO())
+    # Each test stands for a process of its own, with a request budget of its own.
+    monkeypatch.setattr(opening, "_BUDGETS", {})
 
     def run(*arguments: str) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as ended:
@@ -237,6 +240,38 @@ def test_unknown_is_exit_4_and_listed(command, start_sandbox, monkeypatch):
     code, out, error = command("intents", "show", "lost")
     assert "UNKNOWN" in out
     assert "tradehook orders" in error
+
+
+def test_waiting_never_makes_a_placed_order_look_unplaced(command, start_sandbox, monkeypatch):
+    server = start_sandbox("--rate-limit", "0")
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    server.fault("edge_html", method="GET", path="/orders", times=None)
+    server.fault("edge_html", method="GET", path="/orders/{id}/status", times=None)
+    code, out, error = command("order", "place", "buy", "BTC", "0.001", "--yes", "--wait", "--json", "--intent-id", "a")
+    assert code == 0, error
+    assert json.loads(out)["order_id"]
+    assert "The order is placed" in error
+
+
+def test_a_unit_that_is_refused_is_offered_in_quote_and_not_sent(command, start_sandbox, monkeypatch):
+    server = start_sandbox("--rate-limit", "0", "--strict-units")
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    code, out, error = command("order", "place", "buy", "BTC", "0.001", "--yes", "--json")
+    assert code == 3
+    (offer,) = json.loads(out)["suggestions"]
+    assert offer in error
+    assert server.orders() == 0
+    assert command("order", "place", "buy", "BTC", offer, "--yes")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "order_id", ["../balances/unified?xxxxxxxxxxxxxxxxx", "a" * 36 + "?a=b", "x" * 200, "a/b" * 12]
+)
+def test_an_order_id_never_becomes_another_address(command, order_id):
+    for verb in ("show", "cancel"):
+        assert command("order", verb, order_id)[0] == 2
 
 
 def test_keys_from_new_to_finish_and_import(command, tmp_path):

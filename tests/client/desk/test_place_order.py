@@ -200,6 +200,141 @@ def test_an_approval_that_crashes_leaves_it_unsigned(world):
     assert world.orders_placed() == 1
 
 
+def test_doubt_about_an_execute_is_never_undone_by_a_later_no(world):
+    """The first execute arrived; what is answered to the next ones does not matter any more."""
+    desk = world.desk()
+    world.fault("timeout_after", path="/orders/{id}/execute")
+    world.fault("edge_html", path="/orders/{id}/execute")
+    world.fault("edge_html", method="GET", path="/orders", times=20)
+    world.fault("edge_html", method="GET", path="/orders/{id}/status", times=20)
+    with pytest.raises(OutcomeUnknown) as caught:
+        desk.place_order(ON_CHAIN, intent_id="i-1", source="test")
+    assert desk.journal.get("i-1").state is State.UNKNOWN
+    assert caught.value.order_id == desk.journal.get("i-1").order_id
+    world.admin("DELETE", "faults")
+    assert desk.place_order(ON_CHAIN, intent_id="i-1", source="test").is_stored
+    assert desk.journal.get("i-1").state is State.ACCEPTED
+    assert world.orders_placed() == 1
+
+
+def test_a_dead_execute_reads_as_unknown_and_is_resolved_by_its_status(world, monkeypatch):
+    desk = world.desk()
+    desk.place_order(ON_CHAIN, intent_id="i-1", source="test")
+    with desk.journal.engine.connect() as connection:  # as a process leaves it that is killed while it executes
+        connection.exec_driver_sql(f"UPDATE intent SET state='EXECUTING', owner='{socket.gethostname()}:999999:1:dead'")
+        connection.commit()
+    other = world.desk()
+    assert other.journal.get("i-1").reads_as is State.UNKNOWN
+    assert [intent.intent_id for intent in other.journal.list(states=[State.UNKNOWN])] == ["i-1"]
+    other.journal.set_trading_state("HALTED", by="me")  # a freeze does not hide what happened
+    assert other.place_order(ON_CHAIN, intent_id="i-1", source="test").is_stored
+    assert world.orders_placed() == 1
+
+
+@pytest.mark.parametrize("how", ["stop", "freeze"])
+def test_what_comes_between_create_and_execute_leaves_it_unsigned(world, how):
+    desk = world.desk()
+
+    def approve(_sized, _created):
+        desk.stop() if how == "stop" else desk.journal.set_trading_state("HALTED", by="me")
+        return True
+
+    with pytest.raises((errors.Interrupted, GuardRefused)):
+        desk.place_order(ON_CHAIN, intent_id="i-1", source="test", approve=approve)
+    assert desk.journal.get("i-1").state is State.PREPARED
+    assert world.sends("POST", "/execute") == 0
+    assert world.orders_placed() == 0
+
+
+def test_what_was_shown_is_what_is_sent_or_nothing_is(world):
+    desk = world.desk()
+    first = desk.exchange
+    from tradehook.run import run
+
+    share = NewOrder.of("BTC/PYUSD", side="buy", amount="50%")
+    world.fault("rate_limited", times=4)
+    with pytest.raises(errors.RateLimited):
+        desk.place_order(share, intent_id="i-1", source="test")
+    desk.place_order(NewOrder.of("BTC/PYUSD", side="buy", amount="$3000"), intent_id="i-2", source="test")
+    world.sandbox.clock.advance(70)
+    shown = run(first.size_order(share))
+    with pytest.raises(IntentConflict, match="settled before"):
+        desk.place_order(share, intent_id="i-1", source="test", sized=shown)
+    assert world.orders_placed() == 1
+
+
+def test_another_accounts_intent_is_another_deed(world):
+    from tradehook.desk.journal import Journal
+    from tradehook.desk.submit import Desk
+
+    desk = world.desk()
+    desk.place_order(BUY, intent_id="i-1", source="test")
+    same = Desk(world.exchange(), journal=Journal.open(world.journal_url), account="renamed")
+    world.desks.append(same)
+    assert same.place_order(BUY, intent_id="i-1", source="test").is_stored
+    world.key = world.sandbox.key_file("somebody-else")
+    other = Desk(world.exchange(), journal=Journal.open(world.journal_url), account="other")
+    world.desks.append(other)
+    with pytest.raises(IntentConflict, match="belongs to account main"):
+        other.place_order(BUY, intent_id="i-1", source="test")
+    assert world.orders_placed() == 1
+
+
+def test_an_order_is_not_sent_long_after_it_was_asked_for(world):
+    desk = world.desk()
+    world.fault("rate_limited", times=3)
+    slow = desk.exchange.session.line.pause
+
+    async def pause(seconds):
+        await slow(seconds + 40)
+
+    desk.exchange.session.line.pause = pause
+    with pytest.raises(errors.Interrupted, match="60 s"):
+        desk.place_order(BUY, intent_id="i-1", source="test")
+    assert desk.journal.get("i-1").state is State.PREPARED
+    assert world.orders_placed() == 0
+
+
+def test_a_journal_that_cannot_be_written_after_a_send_is_unknown_with_what_was_heard(world, monkeypatch):
+    desk = world.desk()
+
+    def full(*_args, **_kwargs):
+        raise errors.JournalUnavailable("The journal is full.")
+
+    monkeypatch.setattr(desk.journal, "move", full)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    with pytest.raises(OutcomeUnknown) as caught:
+        desk.place_order(BUY, intent_id="i-1", source="test")
+    assert caught.value.order_id in caught.value.message
+    monkeypatch.undo()
+    with pytest.raises(OutcomeUnknown):
+        desk.place_order(BUY, intent_id="i-1", source="test")
+    assert desk.journal.get("i-1").state is State.UNKNOWN
+    assert world.orders_placed() == 1
+
+
+def test_an_order_id_that_is_another_intents_is_doubt(world):
+    desk = world.desk()
+    outcome = desk.place_order(BUY, intent_id="i-1", source="test")
+    write = desk.exchange.new_order
+
+    def echo(sized):
+        made = write(sized)
+        return type(made)(made.request, lambda response: made.read(response) and outcome.order, made.kind)
+
+    desk.exchange.new_order = echo
+    with pytest.raises(OutcomeUnknown):
+        desk.place_order(BUY, intent_id="i-2", source="test")
+    assert desk.journal.get("i-2").state is State.UNKNOWN
+
+
+def test_a_desk_from_before_a_fork_refuses(world, monkeypatch):
+    desk = world.desk()
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    with pytest.raises(errors.ConfigurationError, match="forked"):
+        desk.place_order(BUY, intent_id="i-1", source="test")
+
+
 # --- limits -------------------------------------------------------------------------------------------------------
 
 
@@ -298,7 +433,7 @@ def test_many_threads_and_desks_with_one_intent_place_one_order(world):
 def test_a_stop_before_sending_sends_nothing(world):
     desk = world.desk()
     desk.stop()
-    with pytest.raises(errors.NotSent):
+    with pytest.raises(errors.Interrupted):
         desk.place_order(BUY, intent_id="i-1", source="test")
     assert desk.journal.get("i-1").state is State.PREPARED
     assert world.orders_placed() == 0

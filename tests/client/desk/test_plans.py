@@ -9,7 +9,7 @@ import pytest
 
 from tradehook.desk import plans
 from tradehook.desk.intents import State
-from tradehook.errors import GuardRefused, IntentConflict, InvalidInput, NotSent, OutcomeUnknown, Rejected
+from tradehook.errors import GuardRefused, IntentConflict, Interrupted, InvalidInput, OutcomeUnknown, Rejected
 from tradehook.rebalance import Goal
 from tradehook.testing import Stopped
 
@@ -121,7 +121,7 @@ def test_killed_anywhere_it_continues_the_frozen_plan(world, stop_at):
 def test_a_half_done_plan_is_continued_not_made_anew(world):
     desk = world.desk()
     desk.stop()
-    with pytest.raises(NotSent):
+    with pytest.raises(Interrupted):
         carry_out(desk)
     frozen = desk.journal.get("plan-1")
     assert (frozen.state, world.orders_placed()) == (State.PREPARED, 0)

@@ -52,6 +52,11 @@ _ASSETS_FOR_SECONDS = 600.0
 _FIND_IN_PAGES = 10
 
 
+def new_budget() -> Budget:
+    """A little under the limit: the exchange counts on its own clock."""
+    return Budget(requests=SPEC.requests_per_minute - 5)
+
+
 class TrueMarkets:
     """One account at True Markets. Reads are operations over its line; writes are values for the desk."""
 
@@ -66,7 +71,7 @@ class TrueMarkets:
         base_url: str | None = None,
         prefix: str = "/v1/conductor",
         budget: Budget | None = None,
-        timeout_seconds: float | None = None,
+        timeout_seconds: float = 30.0,
     ) -> None:
         """Make one.
 
@@ -77,7 +82,7 @@ class TrueMarkets:
             base_url: host by address, when it is not the environment's own.
             prefix: `/v1/conductor`, or the newer `/v1/gateway`.
             budget: shared by everything in this process that uses the same key.
-            timeout_seconds: how long one request may take, when it is not the request's own limit.
+            timeout_seconds: how long one request may take.
         """
         base = (base_url or SPEC.hosts[environment]).rstrip("/")
         self.environment = environment
@@ -88,8 +93,7 @@ class TrueMarkets:
         self.session = Session(
             line,
             auth=TrueMarketsAuth(signer, base_url=base),
-            # A little under the limit: the exchange counts on its own clock.
-            budget=budget or Budget(requests=SPEC.requests_per_minute - 5),
+            budget=budget or new_budget(),
             exchange=SPEC.name,
             timeout_seconds=timeout_seconds,
         )
@@ -100,10 +104,15 @@ class TrueMarkets:
         return self._host
 
     async def account_id(self) -> str:
-        """The user id in the token; the key id where a token has none."""
-        token = await self.session.token()
-        uid = token.claims.get("uid") or token.claims.get("sub")
-        return uid if isinstance(uid, str) and uid else self.signer.key_id
+        """The user id in the token, the same for every key of that person.
+
+        Raises:
+            UnexpectedResponse: the token does not say whose it is; two keys could then not be told to share.
+        """
+        uid = (await self.session.token()).claims.get("uid")
+        if not isinstance(uid, str) or not uid:
+            raise parse.unexpected("the token does not say whose account it is")
+        return uid
 
     async def issued_by_sandbox(self) -> bool:
         """Whether our sandbox made the token in use."""
@@ -160,6 +169,7 @@ class TrueMarkets:
         Raises:
             NotFound: the exchange does not know it.
         """
+        orders.check_id(order_id)
         pages = self._pages(lambda cursor: orders.page(self._url, statuses=(), cursor=cursor), parse.order)
         seen = 0
         async for order in pages:
@@ -170,8 +180,8 @@ class TrueMarkets:
                 break
 
         def read(response: Response) -> Order:
-            word = parse.mapping(parse.accepted(response, 200)).get("status")
-            return Order(order_id=order_id, status=parse.status(word), exchange_status=str(word)[:40])
+            word = parse.text(parse.mapping(parse.accepted(response, 200)), "status")
+            return Order(order_id=order_id, status=parse.status(word), exchange_status=word[:40])
 
         try:
             return await self.session.read(Request("GET", f"{self._url}/orders/{order_id}/status"), read)

@@ -107,6 +107,5 @@ def _life_seconds(value: object, *, server_now: float) -> float:
             raise UnexpectedResponse("The token's expiry has no time zone.", exchange="true_markets")
         return until.timestamp() - server_now
     if isinstance(value, int | str):
-        life_seconds = float(value)
-        return life_seconds
+        return int(value)
     raise UnexpectedResponse("The token came without its expiry.", exchange="true_markets")

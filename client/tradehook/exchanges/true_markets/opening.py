@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from tradehook.exchanges.true_markets import TrueMarkets, keys
+from tradehook.errors import ConfigurationError
+from tradehook.exchanges.true_markets import SPEC, TrueMarkets, keys, new_budget
 
 if TYPE_CHECKING:
+    from tradehook.budget import Budget
     from tradehook.line import Line
     from tradehook.settings import Settings
+
+_BUDGETS: dict[tuple[str, str], Budget] = {}
+"""One for each key in this process: the exchange counts all lines of a key together."""
 
 
 def open_account(settings: Settings, line: Line) -> TrueMarkets:
@@ -17,6 +23,10 @@ def open_account(settings: Settings, line: Line) -> TrueMarkets:
     Raises:
         ConfigurationError: the key cannot be used.
     """
+    url = settings.url or SPEC.hosts[settings.environment]
+    host = urlsplit(url).hostname or ""
+    if url.startswith("http:") and any(host == own or host.endswith(f".{own}") for own in SPEC.live_domains):
+        raise ConfigurationError(f"{host} is reached by https only: over http, tokens would travel in clear text.")
     if settings.key is not None:
         signer = keys.parse(
             settings.key.encode(),
@@ -30,7 +40,8 @@ def open_account(settings: Settings, line: Line) -> TrueMarkets:
         line,
         signer=signer,
         environment=settings.environment,
-        base_url=settings.url,
+        base_url=url,
         prefix=settings.prefix,
+        budget=_BUDGETS.setdefault((url, signer.key_id), new_budget()),
         timeout_seconds=settings.timeout_seconds,
     )

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from tradehook.amounts import plain
-from tradehook.errors import InsufficientFunds, InvalidOrder, PayloadMismatch, UnexpectedResponse
+from tradehook.errors import InsufficientFunds, InvalidInput, InvalidOrder, PayloadMismatch, UnexpectedResponse
 from tradehook.exchanges.true_markets import parse
 from tradehook.exchanges.true_markets.auth import stamp
 from tradehook.models import Order, OrderStatus, Side, Unit
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tradehook.wire import Response
 
 PAGE_SIZE = 100
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 
 
 def place(url: str, order: SizedOrder) -> Write[Order]:
@@ -67,8 +69,20 @@ def execute(url: str, order: SizedOrder, *, created: Order, signer: Signer) -> W
     return Write(_money("POST", f"{url}/orders/{created.order_id}/execute", body), read, "execute")
 
 
+def check_id(order_id: str) -> str:
+    """The id, if it can be one: it becomes part of an address.
+
+    Raises:
+        InvalidInput: it cannot.
+    """
+    if not _ID.fullmatch(order_id):
+        raise InvalidInput(f"{order_id[:40]!r} is not an order's id. `tradehook orders` shows them.")
+    return order_id
+
+
 def cancel(url: str, order_id: str) -> Write[None]:
     """The write that asks for cancellation. Repeating: safe, a second one is refused."""
+    check_id(order_id)
 
     def read(response: Response) -> None:
         if response.status not in (200, 202, 204):
@@ -111,7 +125,7 @@ def verify(order: SizedOrder, created: Order) -> None:
     if quote.output <= 0:
         raise _mismatch("nothing would come back")
     for item in created.payloads:
-        if item.digest and item.digest.lower() != hashlib.sha256(item.payload.encode()).hexdigest():
+        if item.digest.lower() != hashlib.sha256(item.payload.encode()).hexdigest():
             raise _mismatch("a digest does not belong to its payload")
         _verify_terms(order, quote, item.payload)
 
@@ -124,7 +138,7 @@ def same_address(first: str, second: str) -> bool:
 
 
 def _verify_terms(order: SizedOrder, quote: ChainQuote, payload: str) -> None:
-    """Whatever the payload says of the trade in readable form must be the trade that was ordered."""
+    """The payload must say in readable form what it does, and that must be what was ordered: no blind signing."""
     try:
         activity = json.loads(payload)
     except (ValueError, RecursionError):
@@ -142,9 +156,10 @@ def _verify_terms(order: SizedOrder, quote: ChainQuote, payload: str) -> None:
         "assetOut": order.base_address if buys else order.quote_address,
         "amountIn": plain(quote.quantity),
     }
-    terms = parameters.get("trade")
-    for name, value in (terms if isinstance(terms, dict) else parameters).items():
-        if name in expected and not _agrees(value, expected[name]):
+    for name, value in expected.items():
+        if name not in parameters:
+            raise _mismatch(f"a payload does not tell its {name}")
+        if not _agrees(parameters[name], value):
             raise _mismatch(f"a payload's {name} is another one")
 
 
@@ -158,14 +173,15 @@ def _agrees(said: object, expected: str | None) -> bool:
 
 
 def _created(body: Mapping[str, Any], order: SizedOrder) -> Order:
-    quote = parse.chain_quote(body)
+    items = parse.payloads(body)
+    # A quote belongs to what is to be signed, or says why there is no order; elsewhere it is not looked at.
+    quote = parse.chain_quote(body) if items or not body.get("order_id") else None
     if body.get("order_id") == "":
         # A good status with an empty id means: no order was made, and the issues say why.
         reason = "; ".join(quote.issues) if quote and quote.issues else "no reason given"
         kind = InsufficientFunds if "insufficient" in reason.lower() else InvalidOrder
         raise kind(f"True Markets made no order: {reason}.", status=201, code="issues", exchange=parse.EXCHANGE)
     status = parse.status(body.get("status"))
-    items = parse.payloads(body)
     return Order(
         order_id=parse.text(body, "order_id"),
         # Non-empty payloads are the sign that it waits for signatures, whatever the word is.

@@ -5,7 +5,7 @@ Pure: the prices, balances and assets it needs are given. Rounds down, never up,
 
 from __future__ import annotations
 
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, Context, Decimal
 from typing import TYPE_CHECKING
 
 from tradehook.amounts import Amount, plain
@@ -30,6 +30,8 @@ DOLLARS = frozenset({"USD", "USDC", "PYUSD"})
 FEE_RESERVE = Decimal("0.001")
 """Set aside when spending "all": the fee is not published; about 0.0004 was seen (truemarkets-api 8.4)."""
 _CENT = Decimal("0.01")
+_WIDE = Context(prec=60)
+"""Room for 18 digits before the point and 18 behind it, and for what multiplying adds."""
 
 
 def settle(order: NewOrder) -> NewOrder:
@@ -99,7 +101,7 @@ def size_on_chain(order: NewOrder, *, assets: Sequence[Asset], balances: Sequenc
         case amount:
             quantity = _share(amount, of=_available(given.symbol, chain=order.chain, balances=balances))
     decimals = given.decimals if given.decimals is not None else 6
-    quantity = quantity.quantize(Decimal(1).scaleb(-min(decimals, 18)), ROUND_DOWN)
+    quantity = quantity.quantize(Decimal(1).scaleb(-min(decimals, 18)), ROUND_DOWN, context=_WIDE)
     if quantity <= 0:
         raise InvalidInput(f"That is less than the smallest amount of {given.symbol}.")
     sized = _sized(order, quantity=quantity, unit=unit, reference_price=None)

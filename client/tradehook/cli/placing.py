@@ -1,0 +1,239 @@
+"""`tradehook order place`: from what was typed to an order, once, and what became of it."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tradehook.cli.options import Json, with_settings
+from tradehook.cli.output import INTERRUPTED, REFUSED, console, hint, print_json, say
+from tradehook.errors import GuardRefused, InvalidInput, InvalidOrder, TradehookError
+from tradehook.settings import Settings
+
+if TYPE_CHECKING:
+    from tradehook.client import Client
+    from tradehook.desk.submit import Outcome
+    from tradehook.models import NewOrder, Order, SizedOrder
+
+_POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How a person wants to be dealt with."""
+
+    asks: bool
+    is_json: bool
+
+    def tell(self, text: str, *, style: str | None = None) -> None:
+        """Say something to the person, beside the result when that is for a program."""
+        say(text, style=style, is_aside=self.is_json)
+
+
+@with_settings
+def place(
+    settings: Settings,
+    side: Annotated[str, typer.Argument(help="buy or sell.")],
+    market: Annotated[str, typer.Argument(help="BTC, BTC/PYUSD, or CBBTC/USDC with --chain base.")],
+    amount: Annotated[str, typer.Argument(help="0.001, '$250', 50% or max.")],
+    unit: Annotated[str, typer.Option(help="What a bare number counts: base or quote.")] = "base",
+    limit: Annotated[str | None, typer.Option(help="Limit price; without it, a market order.", metavar="PRICE")] = None,
+    chain: Annotated[str | None, typer.Option(help="Trade on this chain: solana or base.")] = None,
+    intent_id: Annotated[
+        str | None, typer.Option(help="Names the deed: the same id never places a second order.", metavar="ID")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Stay until the order has ended.")] = False,
+    wait_seconds: Annotated[float, typer.Option(min=0, help="How long --wait stays at most.")] = 300.0,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Place an order, once.
+
+    When no answer comes, the outcome is unknown (exit code 4): the order is never sent again by itself.
+    """
+    from tradehook.client import connect, new_intent_id
+    from tradehook.desk.guard import check_address
+
+    how = _How(asks=not yes, is_json=as_json)
+    order = _read_order(settings, side, market, amount, unit=unit, limit=limit, chain=chain)
+    if how.asks and not sys.stdin.isatty():
+        raise InvalidInput(
+            "Nobody is here to confirm: add --yes to place the order without asking.", suggestions=("--yes",)
+        )
+    with connect(settings) as client:
+        check_address(client.exchange)
+        identity = intent_id or new_intent_id("cli")
+        try:
+            outcome = _ask_and_send(client, settings, order, intent_id=identity, how=how)
+        except InvalidOrder as error:
+            outcome = _ask_in_quote(client, settings, order, error, how=how)
+        last, is_interrupted = outcome.order, False
+        if wait:
+            last, is_interrupted = _wait(client, outcome, seconds=wait_seconds)
+        _tell(outcome, last, as_json=as_json)
+    if is_interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if wait and last.is_final and last.status != "filled":
+        raise typer.Exit(REFUSED)
+
+
+def _read_order(
+    settings: Settings, side: str, market: str, amount: str, *, unit: str, limit: str | None, chain: str | None
+) -> NewOrder:
+    from pydantic import ValidationError
+
+    from tradehook import registry
+    from tradehook.amounts import parse_amount, parse_decimal
+    from tradehook.models import NewOrder
+
+    if "/" not in market and "-" not in market and not chain:
+        market = f"{market}/{registry.spec(settings.exchange).capabilities.default_quote}"
+    if unit not in ("base", "quote"):
+        raise InvalidInput(f"{unit!r} is not a unit: write base or quote.", suggestions=("base", "quote"))
+    try:
+        return NewOrder.of(
+            market,
+            side=side.lower(),
+            amount=parse_amount(amount, unit="quote" if unit == "quote" else "base"),
+            price=parse_decimal(limit, what="price") if limit is not None else None,
+            chain=chain.lower() if chain else None,
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidInput(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}.") from None
+
+
+def _ask_and_send(client: Client, settings: Settings, order: NewOrder, *, intent_id: str, how: _How) -> Outcome:
+    sized = None
+    if how.asks and order.chain is None:
+        stored = client.desk.journal.find_exactly(intent_id)
+        # What was settled before is what will be sent, so that is what is shown.
+        sized = (stored.sized if stored else None) or client.size_order(order)
+        _show(client, settings, sized, how=how)
+        if not _confirm("Send it?"):
+            raise GuardRefused("Nothing was sent.", rule="approval")
+    return _carry_out(client, order, sized=sized, intent_id=intent_id, how=how)
+
+
+def _ask_in_quote(client: Client, settings: Settings, order: NewOrder, error: InvalidOrder, *, how: _How) -> Outcome:
+    """A market buy in base units that the exchange refuses for its unit is offered as a quote amount, never sent so."""
+    from decimal import ROUND_UP, Decimal
+
+    from tradehook.amounts import Amount
+    from tradehook.client import new_intent_id
+
+    if error.details.get("code") != "unit" or order.price is not None or order.amount.kind != "base":
+        raise error
+    quote = client.get_quote(order.base, quote=order.quote, side=order.side, quantity=order.amount.value)
+    offer = Amount.quote(quote.notional.quantize(Decimal("0.01"), ROUND_UP))
+    error.details["suggestions"] = (str(offer),)
+    if not how.asks:
+        raise error
+    how.tell(f"{error.message} It takes an amount of {quote.quote} instead; that would be about {offer}.")
+    again = order.model_copy(update={"amount": offer})
+    return _ask_and_send(client, settings, again, intent_id=new_intent_id("cli"), how=how)
+
+
+def _show(client: Client, settings: Settings, sized: SizedOrder, *, how: _How) -> None:
+    from tradehook.render import deed, price, quantity, typed_and_sent
+
+    how.tell(deed(sized), style="bold")
+    how.tell(f"{settings.environment} · {settings.account} · {sized.market} · {typed_and_sent(sized)}")
+    if sized.price is None:
+        quote = client.get_quote(
+            sized.base, quote=sized.quote, side=sized.side, quantity=sized.quantity, unit=sized.unit
+        )
+        how.tell(
+            f"Now about {price(quote.price)}, comes to {quantity(quote.notional, quote.quote)} "
+            "before the fee, which the exchange does not tell beforehand."
+        )
+
+
+def _carry_out(client: Client, order: NewOrder, *, sized: SizedOrder | None, intent_id: str, how: _How) -> Outcome:
+    """Place it. Questions are asked here, on the terminal's thread; an interrupt stops what has not been sent."""
+    questions: queue.SimpleQueue[tuple[SizedOrder, Order, Future[bool]]] = queue.SimpleQueue()
+
+    def approve(settled: SizedOrder, created: Order) -> bool:
+        answer: Future[bool] = Future()
+        questions.put((settled, created, answer))
+        return answer.result()
+
+    future = client.desk.start_order(
+        order, intent_id=intent_id, source="cli", sized=sized, approve=approve if how.asks else None
+    )
+    waiting: Future[bool] | None = None
+    while not future.done():
+        try:
+            settled, created, waiting = questions.get(timeout=0.05)
+            waiting.set_result(_approve(settled, created, how=how))
+        except queue.Empty:
+            continue
+        except KeyboardInterrupt:
+            client.desk.stop()
+            hint("Stopping. What has not been sent stays unsent; waiting for the answer to what is on its way…")
+            if waiting is not None and not waiting.done():
+                waiting.set_result(False)
+    return future.result()
+
+
+def _approve(sized: SizedOrder, created: Order, *, how: _How) -> bool:
+    from tradehook.amounts import plain
+    from tradehook.render import deed
+
+    quote = created.chain_quote
+    how.tell(deed(sized), style="bold")
+    if quote is not None:
+        gets = sized.base if sized.side == "buy" else sized.quote
+        how.tell(f"Gives {plain(quote.quantity)} {sized.quantity_asset}, gets {plain(quote.output)} {gets} after fees.")
+    return _confirm("Sign and send it?")
+
+
+def _confirm(question: str) -> bool:
+    """Whether the person said yes; leaving is a no."""
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        return False
+
+
+def _wait(client: Client, outcome: Outcome, *, seconds: float) -> tuple[Order, bool]:
+    """The order as last seen, and whether the waiting was interrupted. It is placed: no trouble here changes that."""
+    from tradehook.render import error_line, order_line
+
+    order = outcome.order
+    deadline = time.monotonic() + seconds
+    try:
+        with console(is_error=True).status(order_line(order)) as status:
+            while not order.is_final and time.monotonic() < deadline:
+                time.sleep(_POLL_SECONDS)
+                try:
+                    order = client.desk.follow(outcome.intent_id)
+                except TradehookError as error:
+                    if not error.retryable:
+                        hint(f"The order is placed, but it cannot be watched: {error_line(error)}")
+                        return order, False
+                status.update(order_line(order))
+    except KeyboardInterrupt:
+        hint("Not waiting any longer. The order is placed.")
+        return order, True
+    return order, False
+
+
+def _tell(outcome: Outcome, last: Order, *, as_json: bool) -> None:
+    from tradehook.render import order_line, typed_and_sent
+
+    if as_json:
+        seen = last.model_copy(update={"payloads": ()}).to_dict()
+        known: dict[str, Any] = {name: value for name, value in seen.items() if value is not None}
+        print_json({**outcome.to_dict(), **known})
+        return
+    if outcome.is_stored:
+        say("Not sent again: this intent was carried out before.")
+    say(order_line(last), style="green" if last.status == "filled" else None)
+    hint(f"order {last.order_id} · intent {outcome.intent_id} · {typed_and_sent(outcome.sized)}")

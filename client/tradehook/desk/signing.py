@@ -1,0 +1,104 @@
+"""The second step of a signed order: compare, ask, sign, execute.
+
+Until the execute leaves, nothing has moved, and everything that stops it leads back to PREPARED. Once one
+may have arrived, no later answer can make that undone: doubt ends only by the order's own status.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tradehook.desk.intents import State
+from tradehook.errors import GuardRefused, PayloadMismatch, TradehookError
+from tradehook.retry import ATTEMPTS, Verdict, delay_seconds, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tradehook.desk.attempts import Attempts
+    from tradehook.desk.intents import Intent
+    from tradehook.models import Order, SizedOrder
+    from tradehook.session import Token
+    from tradehook.wire import Request, Write
+
+
+async def sign_and_execute(
+    attempts: Attempts,
+    sending: Intent,
+    *,
+    sized: SizedOrder,
+    created: Order,
+    approve: Callable[[SizedOrder, Order], bool] | None,
+) -> None:
+    """Take a created order to market, or leave it unsigned.
+
+    Raises:
+        GuardRefused: trading was frozen meanwhile; nothing was signed.
+        Interrupted: we were told to stop; nothing was signed.
+        NetworkError: the exchange could not be reached; nothing was signed.
+    """
+    intent = attempts.record(sending, State.CREATED, order=created)
+    if intent is None:
+        return
+    try:
+        write = attempts.exchange.execute_order(sized, created=created)
+        if approve is not None and not approve(sized, created):
+            raise GuardRefused("Not approved; nothing was signed or traded.", rule="approval")
+    except (PayloadMismatch, GuardRefused) as error:
+        attempts.record(intent, State.REJECTED, error=error)
+        return
+    except BaseException:
+        attempts.record(intent, State.PREPARED, what="abandoned")
+        raise
+    try:
+        request, token = await attempts.exchange.session.prepare(write.request)
+        attempts.check_running()
+        executing = attempts.journal.start(
+            intent, to=State.EXECUTING, owner=attempts.owner, account_id=intent.account_id or ""
+        )
+    except TradehookError as error:
+        attempts.record(intent, State.PREPARED, error=error, what="abandoned")
+        raise
+    if executing is not None:
+        await _execute(attempts, executing, write, request=request, token=token)
+
+
+async def _execute(
+    attempts: Attempts, executing: Intent, write: Write[Order], *, request: Request, token: Token
+) -> None:
+    """Send the signatures; after doubt look at the status, and only if it still waits send the same bytes."""
+    session = attempts.exchange.session
+    may_have_arrived = False
+    last: TradehookError | None = None
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            if attempt > 1:
+                request, token = await session.prepare(write.request)
+            order = session.understand(await session.send_once(request), write.read)
+        except TradehookError as error:
+            last = error
+            word = verdict("execute", error)
+            may_have_arrived = may_have_arrived or word is Verdict.LOOK
+            if may_have_arrived and await attempts.look(executing):
+                return
+            if word is Verdict.NEW_TOKEN and attempt == 1:
+                session.drop(token)
+            elif word in (Verdict.AGAIN, Verdict.WAIT, Verdict.LOOK):
+                await session.line.pause(delay_seconds(attempt, error))
+            else:
+                break
+        except BaseException:
+            attempts.record(executing, State.UNKNOWN, what="interrupted")
+            raise
+        else:
+            attempts.record(executing, State.ACCEPTED, order=order)
+            return
+    if may_have_arrived:
+        if not await attempts.look(executing):
+            attempts.record(executing, State.UNKNOWN, error=last)
+    elif last is not None and verdict("execute", last) is Verdict.NO:
+        attempts.record(executing, State.REJECTED, error=last)
+    elif last is not None:
+        # Every one of them was a clear "not carried out".
+        attempts.record(executing, State.PREPARED, error=last, what="not carried out")
+        raise last
