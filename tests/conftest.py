@@ -34,6 +34,14 @@ def _only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
+@pytest.fixture(autouse=True)
+def _a_budget_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test stands for a process of its own; in one process, all that use a key share its request budget."""
+    from tradehook.exchanges.true_markets import opening
+
+    monkeypatch.setattr(opening, "_BUDGETS", {})
+
+
 @dataclass
 class SandboxServer:
     """A sandbox in a process of its own, and its admin."""

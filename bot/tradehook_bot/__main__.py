@@ -26,6 +26,7 @@ app = typer.Typer(
         "TRADEHOOK_BOT_LIMIT_SECONDS, TRADEHOOK_BOT_FRESH_SECONDS."
     ),
     rich_markup_mode=None,
+    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -56,9 +57,10 @@ def setup(
         bool, typer.Option("--wait/--no-wait", help="Stay until the link is opened, or leave that to `run`.")
     ] = True,
 ) -> None:
-    """Take the bot's token and make yourself its owner by a one-time link.
+    """Take the bot's token and make you its owner.
 
-    In Telegram, talk to @BotFather and send /newbot; it gives you the token. The link is valid for ten minutes.
+    In Telegram, talk to @BotFather and send /newbot; it gives you the token. It is checked and stored where only you can
+    read it. Then a link is printed, and as a QR code; whoever opens it first, within ten minutes, owns the bot.
     """
     import asyncio
 
@@ -93,13 +95,19 @@ def setup(
 
 @app.command("run")
 def run(token_file: TokenFile = None) -> None:
-    """Run the bot until it is told to stop (Ctrl-C or SIGTERM); what is being sent is finished first."""
+    """Run the bot until Ctrl-C or SIGTERM.
+
+    What is being sent is finished first. The same happens when no command is given.
+    """
     run_bot(token_file)
 
 
 @app.command("check")
 def check(token_file: TokenFile = None) -> None:
-    """Say who may do what, and whether everything is in place. Starts nothing, sends no order."""
+    """Say who may do what, and what is missing.
+
+    Starts nothing and sends no order.
+    """
     import asyncio
 
     from tradehook.client import connect

@@ -14,7 +14,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from tradehook.desk.schema import writing
 from tradehook_bot.store import now, stamp
@@ -136,13 +135,14 @@ class Access:
 
         A table rather than the highest number: Telegram may start its numbers anew after a quiet week.
         """
-        try:
-            with writing(self._store.engine) as connection:
-                connection.execute(
-                    insert(SEEN_UPDATE).values(bot_id=self._store.bot_id, update_id=update_id, seen_at=stamp(now()))
-                )
-        except IntegrityError:
-            return False
+        same = (SEEN_UPDATE.c.bot_id == self._store.bot_id) & (SEEN_UPDATE.c.update_id == update_id)
+        # The lock is held from the transaction's first moment, so what is looked up here stays so until the insert.
+        with writing(self._store.engine) as connection:
+            if connection.execute(select(SEEN_UPDATE.c.seen_at).where(same)).one_or_none() is not None:
+                return False
+            connection.execute(
+                insert(SEEN_UPDATE).values(bot_id=self._store.bot_id, update_id=update_id, seen_at=stamp(now()))
+            )
         return True
 
     def forget_updates(self, *, at: datetime | None = None) -> None:

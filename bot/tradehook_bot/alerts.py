@@ -16,7 +16,7 @@ from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, Tele
 
 from tradehook.desk.intents import State
 from tradehook.desk.schema import writing
-from tradehook.desk.tables import EVENT, INTENT
+from tradehook.desk.tables import EVENT
 from tradehook_bot import news
 from tradehook_bot.outbox import Letter
 from tradehook_bot.replies import text
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _MARK = "journal events"
 _BATCH = 200
+_MOST_DOUBTS = 1000
 _REPEAT = "\n(may be a repeat)"
 _NEVER_LEFT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
 """Failures of a connection that was never made: the message surely did not arrive."""
@@ -78,10 +79,11 @@ class Alerts:
 
     def _find_doubt(self) -> None:
         """A process that died while sending writes no event: its intents are found by their state."""
-        with self._house.store.engine.connect() as connection:
-            ids = connection.execute(select(INTENT.c.intent_id).where(INTENT.c.state == str(State.SENDING))).scalars()
-            sending = [intent_id for intent_id in ids if intent_id not in self._told_doubt]
-        doubtful = [each for each in sending if self._house.journal.get(each).reads_as is State.UNKNOWN]
+        doubtful = [
+            intent.intent_id
+            for intent in self._house.journal.list(states=[State.UNKNOWN], limit=_MOST_DOUBTS)
+            if intent.state is not State.UNKNOWN and intent.intent_id not in self._told_doubt
+        ]
         if doubtful:
             self._tell(dict.fromkeys(doubtful))
             self._told_doubt.update(doubtful)

@@ -46,7 +46,14 @@ class Buttons:
             decide, press.token, user_id=query.from_user.id, chat_id=chat_id, message_id=message_id
         )
         if proposal is None:
-            # Used, over, somebody else's or made up. If the question is over, its buttons go; the rest is nothing.
+            # Used, over, somebody else's or made up. If a question is over, its buttons go; the rest is nothing.
+            await house.store.do(
+                house.proposals.cut_off,
+                press.token,
+                user_id=query.from_user.id,
+                chat_id=chat_id,
+                message_id=message_id,
+            )
             await self.put_away_dead()
             return
         if press.verb == "decline":
@@ -79,6 +86,11 @@ def _over(proposal: Proposal) -> str:
             return (
                 f"{bold('Expired')}: {text(proposal.deed)}\nNobody answered in time, and nothing was sent. "
                 f"To ask again: {code(proposal.typed)}"
+            )
+        case "cut_off":
+            return (
+                f"{bold('Cut off')}: {text(proposal.deed)}\nI was stopped while I asked, so this cannot be answered. "
+                f"Nothing was sent. To ask again: {code(proposal.typed)}"
             )
         case "asked_again":
             return f"{bold('Not sent')}: {text(proposal.deed)}\nAsked again below."

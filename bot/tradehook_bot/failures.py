@@ -66,7 +66,7 @@ class Failures:
         if isinstance(error, Conflict):
             if self._is_time_for("conflict"):
                 _log.error(CONFLICT)
-            await self._tell_owners_of_conflict()
+                await self._tell_owners_of_conflict()
         elif isinstance(error, InvalidToken):
             if self._is_time_for("token"):
                 _log.error("Telegram does not accept the bot's token any more. Run `tradehook-bot setup`.")

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from tradehook_bot.proposals import Proposal
 
 _log = logging.getLogger(__name__)
-_TICK_SECONDS = 1.0
-_SWEEP_TICK_SECONDS = 0.5
-"""How often it is asked whether it is time; how often the exchange is asked is the sweeper's to say."""
+_TICK_SECONDS = 0.5
+"""How often the database is looked at; how often the exchange is asked is the sweeper's to say."""
 _DAY_SECONDS = 86_400.0
 _JOB: dict[str, Any] = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
 """A late job runs late instead of not at all, once instead of many times, and never twice at once."""
@@ -77,7 +76,7 @@ class Life:
     def _start_jobs(self, jobs: Any) -> None:
         every: tuple[tuple[str, Callable[[], Awaitable[None]], float], ...] = (
             ("tell", self.alerts.look, _TICK_SECONDS),
-            ("sweep", self.sweeper.tick, _SWEEP_TICK_SECONDS),
+            ("sweep", self.sweeper.tick, _TICK_SECONDS),
             ("put away", self._buttons.put_away_dead, _TICK_SECONDS),
             ("forget", self._forget, _DAY_SECONDS),
         )

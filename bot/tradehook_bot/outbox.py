@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tradehook_bot.store import Store
 
-FIRST_PAUSE_SECONDS = 2
+FIRST_PAUSE_SECONDS = 1
 LONGEST_PAUSE_SECONDS = 300
 _UNDELIVERED = ("queued", "sending", "doubtful")
 

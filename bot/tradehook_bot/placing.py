@@ -49,15 +49,13 @@ async def carry_out(house: House, proposal: Proposal) -> None:
 
 
 async def never_sent(house: House, proposal: Proposal, why: str) -> None:
-    """The question is closed, and its message and a new one say that nothing was sent.
+    """The question is closed, and its message and a new one say that nothing was sent. May be repeated.
 
     Args:
         house: where.
         proposal: confirmed, and certainly never sent.
         why: HTML.
     """
-    if not await house.store.do(house.proposals.close, proposal.proposal_id, State.NOT_SENT):
-        return
     words = f"{bold(f'Not sent: {proposal.deed}')}\n{why}\nNothing was sent. To ask again: {code(proposal.typed)}"
     if await house.store.do(house.order_messages.get, proposal.proposal_id) is not None:
         await house.store.do(house.order_messages.end, proposal.proposal_id, last_words=words)
@@ -65,6 +63,8 @@ async def never_sent(house: House, proposal: Proposal, why: str) -> None:
         await house.store.do(house.proposals.buttons_are_gone, proposal.proposal_id)
     letter = Letter(proposal.chat_id, f"{proposal.proposal_id}:never sent", words, reply_to=proposal.message_id)
     await house.store.do(house.outbox.put, letter)
+    # Last, so that after a crash in between the next boot does all of it again; the letter is still one.
+    await house.store.do(house.proposals.close, proposal.proposal_id, State.NOT_SENT)
     await house.look()
 
 

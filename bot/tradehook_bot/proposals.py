@@ -1,7 +1,7 @@
 """Proposals: the bot's question "shall I?", bound to one person, chat, message and deed for a short time.
 
     open -> confirmed -> sent | not_sent | asked_again
-    open -> declined | expired
+    open -> declined | expired | cut_off
 
 The button carries a random token and nothing else; the row it leads to holds everything that will be done, so a button
 that was forged, copied, replayed or pressed twice does nothing. Whether a press counts is decided by one UPDATE.
@@ -44,6 +44,8 @@ class State(StrEnum):
     ASKED_AGAIN = "asked_again"
     DECLINED = "declined"
     EXPIRED = "expired"
+    CUT_OFF = "cut_off"
+    """Its process died before it knew in which message the question stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,22 @@ class Proposals:
                 update(PROPOSAL).where(self._mine, chosen).values(state=str(State.EXPIRED), closed_at=moment)
             )
         return self._select(chosen)
+
+    def cut_off(self, token: str, *, user_id: int, chat_id: int, message_id: int) -> None:
+        """A press shows where a question stands that was never bound: it is closed, and its message is known now."""
+        with writing(self._store.engine) as connection:
+            connection.execute(
+                update(PROPOSAL)
+                .where(
+                    self._mine,
+                    PROPOSAL.c.token_hash == _hash(token),
+                    PROPOSAL.c.user_id == user_id,
+                    PROPOSAL.c.chat_id == chat_id,
+                    PROPOSAL.c.message_id.is_(None),
+                    PROPOSAL.c.state.in_([str(State.OPEN), str(State.EXPIRED)]),
+                )
+                .values(state=str(State.CUT_OFF), message_id=message_id)
+            )
 
     def with_dead_buttons(self) -> list[Proposal]:
         """Questions that are over but whose message may still show buttons."""

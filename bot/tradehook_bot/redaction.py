@@ -12,8 +12,9 @@ import sys
 import traceback
 
 _SECRETS = (
-    (re.compile(r"\b\d{1,16}:[\w-]{30,}", re.ASCII), "<bot token>"),
-    (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?", re.ASCII), "<jwt>"),
+    # No word border in front: in an address the number follows upon "bot".
+    (re.compile(r"\d{1,16}(?::|%3A)[\w-]{30,}", re.ASCII | re.IGNORECASE), "<bot token>"),
+    (re.compile(r"eyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?", re.ASCII), "<jwt>"),
 )
 QUIET = ("httpx", "httpcore", "apscheduler", "telegram.ext.AIORateLimiter")
 """Their warnings are wanted, their everyday lines are not."""

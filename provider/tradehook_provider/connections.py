@@ -116,12 +116,12 @@ def seconds(extra: Mapping[str, Any], field: str, *, name: str) -> float | None:
     if value is None or value == "":
         return None
     try:
-        read = float(value)
+        read_seconds = float(value)
     except (TypeError, ValueError):
-        read = 0.0
-    if isinstance(value, bool) or not 1 <= read <= 300:
+        read_seconds = 0.0
+    if isinstance(value, bool) or not 1 <= read_seconds <= 300:
         raise ConfigurationError(f"Connection {name}: the extra {field} should be a number from 1 to 300.")
-    return read
+    return read_seconds
 
 
 def address(host: str | None, port: int | None, *, name: str, needs_tls: bool) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -169,7 +170,13 @@ def _failure(message: str, *, code: int) -> typer.Exit:
 
 def main() -> None:
     """Run the command line; the console entry point."""
-    app()
+    try:
+        app()
+    except ModuleNotFoundError as missing:
+        if missing.name and missing.name.startswith("tradehook"):
+            raise
+        typer.echo(f"The sandbox needs {missing.name}. Install it: pip install 'tradehook[sandbox]'", err=True)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tradehook.budget import Budget
 from tradehook.desk.journal import Journal
+from tradehook.exchanges.true_markets import opening
 from tradehook.settings import Settings
 from tradehook_bot.app import ALLOWED_UPDATES, App, build
 from tradehook_bot.context import House
@@ -31,6 +33,7 @@ from tradehook_bot.store import Store
 from tradehook_sandbox.telegram.driver import Person
 
 PATIENCE_SECONDS = 20.0
+STARTED = "Application started"
 MONEY = {"PYUSD": "10000", "BTC": "0.5", "ETH": "5"}
 PRICES = {"BTC": "67340.2", "ETH": "3456.78"}
 
@@ -231,18 +234,16 @@ class Bot:
 
     def spawn(self) -> subprocess.Popen[str]:
         """The bot in a process; it polls when this returns."""
-        log = (self.folder / "bot.log").open("a")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tradehook_bot", "run"], env=self.environ, stdout=log, stderr=log, text=True
-        )
-        log.close()
-        number = int(self.token.partition(":")[0])
-        eventually(lambda: process.poll() is not None or self._is_polling(number))
+        path = self.folder / "bot.log"
+        path.touch()
+        boots = self.log.count(STARTED)
+        with path.open("a") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tradehook_bot", "run"], env=self.environ, stdout=log, stderr=log, text=True
+            )
+        eventually(lambda: process.poll() is not None or self.log.count(STARTED) > boots)
         assert process.poll() is None, self.log
         return process
-
-    def _is_polling(self, number: int) -> bool:
-        return any(bot["id"] == number and bot["polling"] for bot in self.exchange.get("/telegram/bots")["bots"])
 
     @property
     def log(self) -> str:
@@ -297,7 +298,9 @@ class Bot:
 
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
-    with serving(tmp_path_factory.mktemp("sandbox")) as exchange:
+    with pytest.MonkeyPatch.context() as patch, serving(tmp_path_factory.mktemp("sandbox")) as exchange:
+        # All these bots use one key in one process, and the sandbox serves without a limit.
+        patch.setattr(opening, "new_budget", lambda: Budget(requests=100_000))
         yield exchange
 
 
@@ -313,9 +316,9 @@ def serve() -> Callable[..., Any]:
 
 
 @pytest.fixture
-def exchange(sandbox: Exchange) -> Iterator[Exchange]:
+def exchange(sandbox: Exchange) -> Exchange:
     sandbox.renew()
-    yield sandbox
+    return sandbox
 
 
 @pytest.fixture

@@ -79,12 +79,12 @@ def test_the_token_counts_only_in_its_own_message(exchange, anna):
     assert next(message for message in anna.messages() if message.id == second.id).buttons
 
 
-@pytest.mark.parametrize("data", ["y:", "y:" + "A" * 22, "n:" + "A" * 22, "x" * 64, "y:../../etc/passwd000000", "confirm"])
-def test_made_up_data_does_nothing(data, exchange, anna):
+def test_made_up_data_does_nothing(exchange, anna):
     card = asked(anna)
     before = exchange.orders()
-    anna.forge(data, card)
-    anna.wait_for_answer()
+    for data in ("y:", "y:" + "A" * 22, "n:" + "A" * 22, "x" * 64, "y:../../etc/passwd000000", "confirm"):
+        anna.forge(data, card)
+        anna.wait_for_answer()
     settled(anna)
     assert exchange.orders() == before
     assert next(message for message in anna.messages() if message.id == card.id).buttons

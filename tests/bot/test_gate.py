@@ -36,12 +36,10 @@ def test_every_handler_stands_behind_the_gate(make_bot):
     assert set(ALLOWED_UPDATES) == {"message", "callback_query", "my_chat_member"}
 
 
-@pytest.mark.parametrize(
-    "text", ["/start", "/help", "hello", "/balance", "/buy BTC 1", "/freeze", "/start " + "A" * 22, "/start wrong"]
-)
-def test_strangers_get_silence(text, bot, anna):
+def test_strangers_get_silence(bot, anna):
     stranger = bot.person("Mallory")
-    stranger.say(text)
+    for text in ("/start", "/help", "hello", "/balance", "/buy BTC 1", "/freeze", "/start " + "A" * 22, "/start x"):
+        stranger.say(text)
     anna.say("/status")
     assert "Trading: on" in anna.wait_for("Trading:").text
     assert from_bot(stranger) == []
@@ -83,12 +81,12 @@ def test_a_forwarded_setup_link_makes_nobody_owner(bot, anna):
     assert from_bot(mallory) == []
 
 
-@pytest.mark.parametrize("circumstances", [{"forwarded": True}, {"via_bot": "some_bot"}])
-@pytest.mark.parametrize("command", ["/buy BTC 0.01", "/freeze", "/cancel 1234abcd"])
-def test_what_others_wrote_is_never_obeyed(command, circumstances, exchange, bot, anna):
+def test_what_others_wrote_is_never_obeyed(exchange, bot, anna):
     before = exchange.orders()
-    anna.say(command, **circumstances)
-    anna.wait_for("Type the command yourself")
+    for command in ("/buy BTC 0.01", "/freeze", "/cancel 1234abcd"):
+        for circumstances in ({"forwarded": True}, {"via_bot": "some_bot"}):
+            anna.say(command, **circumstances)
+            anna.wait_for("Type the command yourself")
     assert exchange.orders() == before
     assert bot.house.journal.trading_state()["state"] == "NORMAL"
 
@@ -107,16 +105,16 @@ def test_an_edited_command_never_acts_even_if_telegram_delivers_it(exchange, mak
     assert all("Frozen" not in message.text for message in from_bot(anna))
 
 
-@pytest.mark.parametrize("command", ["/buy BTC 0.01", "/sell BTC 0.01", "/cancel 1234abcd", "/resume"])
-def test_a_command_that_moves_money_and_comes_late_is_answered_not_obeyed(command, exchange, bot, anna):
+def test_a_command_that_moves_money_and_comes_late_is_answered_not_obeyed(exchange, bot, anna):
     before = exchange.orders()
-    bot.house.journal.set_trading_state("HALTED" if command == "/resume" else "NORMAL", by="a test")
-    anna.say(command, ago_seconds=300)
-    answer = anna.wait_for("That is 5 min old, so nothing was done with it")
-    assert command in answer.text
-    assert not answer.buttons
+    bot.house.journal.set_trading_state("HALTED", by="a test")
+    for command in ("/buy BTC 0.01", "/sell BTC 0.01", "/cancel 1234abcd", "/resume"):
+        anna.say(command, ago_seconds=300)
+        answer = anna.wait_for("That is 5 min old, so nothing was done with it")
+        assert command in answer.text
+        assert not answer.buttons
     assert exchange.orders() == before
-    assert bot.house.journal.trading_state()["state"] == ("HALTED" if command == "/resume" else "NORMAL")
+    assert bot.house.journal.trading_state()["state"] == "HALTED"
 
 
 def test_a_command_from_the_future_tells_of_the_clock(anna):

@@ -13,7 +13,7 @@ def test_a_market_buy_is_asked_about_confirmed_filled_and_announced(exchange, an
         assert fact in card.text
     for fact in ("Available after: 0.5100 BTC", "Good up to: 67,6", "Open until:"):
         assert fact in card.text
-    assert [button.text for button in card.buttons][0] == "Cancel"
+    assert card.buttons[0].text == "Cancel"
     assert card.buttons[1].text.startswith("Buy 0.0100 BTC for 673.")
     assert exchange.orders() == before
     anna.tap("Buy 0.0100 BTC", card)
@@ -31,7 +31,9 @@ def test_selling_a_share_says_what_was_typed_and_what_is_sent(exchange, anna):
     assert "Brings:" in card.text
     anna.tap("Sell 0.2500 BTC", card)
     anna.wait_for(lambda message: message.id != card.id and "Filled: sold 0.2500 BTC" in message.text)
-    held = next(row for row in exchange.get("/balances")["default"]["data"] if row["symbol"] == "BTC" and not row["chain"])
+    held = next(
+        row for row in exchange.get("/balances")["default"]["data"] if row["symbol"] == "BTC" and not row["chain"]
+    )
     assert held["total"].rstrip("0") == "0.25"
 
 
@@ -97,7 +99,7 @@ def test_one_order_by_the_beginning_of_its_id(exchange, anna):
     anna.say(f"/cancel {order_id[:8]}")
     anna.wait_for("Canceled: buy 0.0100 BTC at 60,000.0")
     anna.say("/order ffffffff")
-    anna.wait_for("begins with ffffffff")
+    assert "/orders" in anna.wait_for("There is no order ffffffff").text
 
 
 @pytest.mark.parametrize(
@@ -114,7 +116,7 @@ def test_one_order_by_the_beginning_of_its_id(exchange, anna):
         ("/buy BTC 0.00001", "less than the smallest quantity"),
         ("/buy BTC 101%", "more than everything"),
         ("/sell BTC 3", "/sell BTC max"),
-        ("/buy BTC $1000000", "10,000.00 PYUSD is available"),
+        ("/buy BTC $20000", "10,000.00 PYUSD is available"),
         ("/buy BTC 0.01 limit", "which price?"),
         ("/buy BTC 0.01 limit 64,000", "/buy BTC 0.01 limit 64000"),
         ("/buy BTC 0.01 limit 64000.05", "lies between two prices"),

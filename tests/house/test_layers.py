@@ -65,7 +65,8 @@ def test_no_binary_floats_where_money_is():
 def test_only_the_desk_sends_writes():
     """`send_once` is the door for money: the session's own loop and the desk alone go through it."""
     callers = {_name(path) for path in SOURCES if ".send_once(" in path.read_text()}
-    assert callers == {"client/tradehook/session.py", "client/tradehook/desk/attempts.py"}
+    desk = {"client/tradehook/desk/attempts.py", "client/tradehook/desk/signing.py"}
+    assert callers == {"client/tradehook/session.py", *desk}
 
 
 def test_nothing_is_left_unfinished():

@@ -255,7 +255,7 @@ def test_a_kill_before_sending_sends_nothing(account, monkeypatch):
     from airflow.sdk.exceptions import AirflowException
 
     from tradehook.desk.submit import Desk
-    from tradehook.errors import NotSent
+    from tradehook.errors import Interrupted
 
     made, start = operator(), Desk.start_order
 
@@ -264,7 +264,7 @@ def test_a_kill_before_sending_sends_nothing(account, monkeypatch):
         return start(self, *args, **kwargs)
 
     monkeypatch.setattr(Desk, "start_order", killed)
-    with pytest.raises((NotSent, AirflowException)):
+    with pytest.raises((Interrupted, AirflowException)):
         made.execute(CONTEXT)
     assert account.orders() == 0
 

@@ -15,6 +15,7 @@ from tradehook import render
 from tradehook.desk.intents import State
 from tradehook.errors import TradehookError
 from tradehook_bot.commands.orders import handles, open_orders
+from tradehook_bot.failures import words_for
 from tradehook_bot.replies import bold, text
 
 if TYPE_CHECKING:
@@ -31,7 +32,14 @@ async def freeze(ask: Ask) -> None:
     """Nothing new is sent any more, from anywhere that uses this journal, until `/resume`."""
     house = ask.house
     why = " ".join(ask.words)[:_LONGEST_WHY]
-    await house.store.do(house.journal.set_trading_state, "HALTED", by=_who(ask), why=why)
+    try:
+        await house.store.do(house.journal.set_trading_state, "HALTED", by=_who(ask), why=why)
+    except TradehookError as error:
+        _log.exception("The freeze could not be written down.")
+        await ask.reply(
+            f"{bold('Trading is NOT frozen.')} {words_for(error)}\nTry again, or stop the programs that trade."
+        )
+        return
     _log.warning("User %s froze trading.", ask.user_id)
     lines = [
         bold("Frozen. Nothing new will be sent from chat, Airflow or the command line."),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tradehook import render
 from tradehook.desk.intents import State
 from tradehook.desk.watch import OPEN_STATUSES
-from tradehook.errors import InvalidInput, NotFound
+from tradehook.errors import InvalidInput, InvalidOrder, NotFound
 from tradehook_bot import news
 from tradehook_bot.replies import bold, code, text
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 _SHOWN = 15
 _WHOLE_ID = 36
-_SEARCHED = 300
-"""How many orders, newest first, a short id is looked for in."""
 
 
 async def orders(ask: Ask) -> None:
@@ -48,7 +46,7 @@ async def order(ask: Ask) -> None:
         intent = await house.store.do(house.journal.get, wanted)
         await ask.reply(news.words(intent, exchange=house.spec.label, is_from_chat=intent.source.startswith("chat")))
         return
-    found = await find_order(house, wanted)
+    found = await _find(house, wanted)
     intent_ = await house.store.do(house.journal.by_order, house.client.exchange.host, found.order_id)
     lines = [bold(render.order_line(found)), f"order {code(found.order_id)}"]
     if found.created_at is not None:
@@ -64,7 +62,7 @@ async def cancel(ask: Ask) -> None:
     """The exchange was asked to cancel the order. Works in a freeze. May be repeated."""
     wanted = _one_id(ask, command="cancel")
     house = ask.house
-    found = await find_order(house, wanted)
+    found = await _find(house, wanted)
     after = await house.client.cancel_order(found.order_id)
     house.hurry()
     lines = [bold(render.order_line(after)), f"order {code(render.short_id(found.order_id))}"]
@@ -85,37 +83,6 @@ async def unknowns(house: House) -> Sequence[Intent]:
     return [intent for intent in found if intent.host == house.client.exchange.host]
 
 
-async def find_order(house: House, wanted: str) -> Order:
-    """The one order whose id begins so.
-
-    Raises:
-        InvalidInput: several do.
-        NotFound: none does.
-    """
-    if len(wanted) == _WHOLE_ID:
-        return await house.client.get_order(wanted)
-    found: list[Order] = []
-    seen = 0
-    async for each in house.client.list_orders():
-        seen += 1
-        if each.order_id.lower().startswith(wanted):
-            found.append(each)
-        if seen >= _SEARCHED:
-            break
-    if len(found) > 1:
-        raise InvalidInput(
-            f"{len(found)} orders begin with {wanted}. Write more of the id.",
-            suggestions=tuple(f"/order {each.order_id[:13]}" for each in found[:3]),
-        )
-    if not found:
-        raise NotFound(
-            f"None of the last {_SEARCHED} orders begins with {wanted}. /orders shows what is open.",
-            status=404,
-            exchange=house.spec.name,
-        )
-    return found[0]
-
-
 def handles(order: Order) -> str:
     """What can be tapped about an order, as HTML."""
     short = text(render.short_id(order.order_id))
@@ -125,6 +92,22 @@ def handles(order: Order) -> str:
 def can_cancel(order: Order) -> bool:
     """Whether asking for cancellation makes sense."""
     return order.status in OPEN_STATUSES and order.is_limit is not False
+
+
+async def _find(house: House, wanted: str) -> Order:
+    """The one order whose id is this or begins so.
+
+    Raises:
+        InvalidInput: several begin so.
+        NotFound: none does.
+    """
+    try:
+        return await house.client.find_order(wanted)
+    except (InvalidOrder, NotFound):
+        # The exchange calls a beginning that it does not know malformed; to a person it is unknown all the same.
+        raise NotFound(
+            f"There is no order {wanted}. /orders shows what is open.", status=404, exchange=house.spec.name
+        ) from None
 
 
 def _doubt(intent: Intent) -> str:

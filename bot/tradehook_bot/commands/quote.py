@@ -26,9 +26,7 @@ async def quote(ask: Ask) -> None:
     """The person has seen both prices. Nothing is asked and nothing is held."""
     market, amount = read_words(ask.words)
     house = ask.house
-    base, counter = await find_market(
-        house.client, market, retry=f"/quote {{market}} {amount}", elsewhere=_ELSEWHERE
-    )
+    base, counter = await find_market(house.client, market, retry=f"/quote {{market}} {amount}", elsewhere=_ELSEWHERE)
     unit = Unit.BASE if amount.kind == "base" else Unit.QUOTE
     buying, selling = await asyncio.gather(
         *(

@@ -41,6 +41,8 @@ class TrueMarketsHook(BaseHook):
         super().__init__()
         self.true_markets_conn_id = true_markets_conn_id
         self._client: Client | None = None
+        self._desk: Desk | None = None
+        self._is_stopped = False
         self._async_client: AsyncClient | None = None
         self._maskings: set[asyncio.Task[None]] = set()
 
@@ -68,16 +70,20 @@ class TrueMarketsHook(BaseHook):
     @property
     def desk(self) -> Desk:
         """The one door for this account's money."""
-        return self.get_conn().desk
+        self._desk = desk = self.get_conn().desk
+        if self._is_stopped:
+            desk.stop()
+        return desk
 
     def stop(self) -> None:
-        """Begin no new send; what is being sent goes on to its answer."""
-        if self._client is not None:
-            self._client.desk.stop()
+        """Begin no new send; what is being sent goes on to its answer. Called by a signal, so it opens nothing."""
+        self._is_stopped = True
+        if self._desk is not None:
+            self._desk.stop()
 
     def close(self) -> None:
         """Wait for what is being sent, and close connections. The hook can be used again."""
-        client, self._client = self._client, None
+        client, self._client, self._desk = self._client, None, None
         if client is not None:
             client.close()
 

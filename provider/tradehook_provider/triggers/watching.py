@@ -7,6 +7,7 @@ Together they cost one request for each interval and one for each order that has
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ class OrderWatch:
         self.users = 0
         self._lock = asyncio.Lock()
         self._open: dict[str, Order] = {}
-        self._looked_at = float("-inf")
+        self._looked_at = -math.inf
         self._failure: Exception | None = None
 
     async def look(self, order_id: str, *, fresh_seconds: float) -> Order:

@@ -12,7 +12,6 @@ import sys
 import pytest
 
 from tradehook.cli.app import run_app
-from tradehook.exchanges.true_markets import opening
 
 
 @pytest.fixture
@@ -22,8 +21,6 @@ def command(sandbox_server, tmp_path, monkeypatch, capsys):
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TRADEHOOK_JOURNAL_URL", f"sqlite:///{tmp_path}/journal.db")
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    # Each test stands for a process of its own, with a request budget of its own.
-    monkeypatch.setattr(opening, "_BUDGETS", {})
 
     def run(*arguments: str) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as ended:
