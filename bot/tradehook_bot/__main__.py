@@ -59,8 +59,8 @@ def setup(
 ) -> None:
     """Take the bot's token and make you its owner.
 
-    In Telegram, talk to @BotFather and send /newbot; it gives you the token. It is checked and stored where only you can
-    read it. Then a link is printed, and as a QR code; whoever opens it first, within ten minutes, owns the bot.
+    In Telegram, talk to @BotFather and send /newbot; it gives you the token. It is checked, and stored where only you
+    can read it. Then a link is printed, also as a QR code: whoever opens it first, within ten minutes, owns the bot.
     """
     import asyncio
 

@@ -99,6 +99,8 @@ class Alerts:
             house.outbox.put_within(connection, letters)
             if read_until is not None:
                 house.store.put_mark(connection, _MARK, read_until)
+        if any(news.is_about_to_change(intent) for intent in mine):
+            house.hurry()
 
     def _letters(self, intent: Intent) -> list[Letter]:
         house = self._house

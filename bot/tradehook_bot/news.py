@@ -47,6 +47,14 @@ def is_resting(intent: Intent) -> bool:
     )
 
 
+def is_about_to_change(intent: Intent) -> bool:
+    """Whether it was accepted or asked to end a moment ago, so that the next word comes soon."""
+    order = intent.last_order
+    if intent.reads_as is not State.ACCEPTED or order is None:
+        return False
+    return order.status in (OrderStatus.PENDING, OrderStatus.CANCELING)
+
+
 def is_asked_again(intent: Intent) -> bool:
     """Whether it was refused for its unit: the bot puts a new question, which says so."""
     details = (intent.error or {}).get("details", {})

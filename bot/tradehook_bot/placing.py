@@ -127,7 +127,6 @@ async def _place(house: House, proposal: Proposal) -> None:
 async def _settle(house: House, proposal: Proposal) -> None:
     """The journal has the outcome: it tells from now on."""
     await house.store.do(house.proposals.close, proposal.proposal_id, State.SENT)
-    house.hurry()
     await house.look()
 
 

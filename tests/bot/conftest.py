@@ -282,6 +282,19 @@ class Bot:
             store.close()
             journal.close()
 
+    def has_read_everything(self) -> bool:
+        """Whether the bot has looked at all that stands in the journal."""
+        from sqlalchemy import text
+
+        journal = self.journal()
+        try:
+            with journal.engine.connect() as connection:
+                newest = connection.execute(text("SELECT max(event_id) FROM intent_event")).scalar()
+                read = connection.execute(text("SELECT value FROM bot_mark WHERE name = 'journal events'")).scalar()
+            return newest == read
+        finally:
+            journal.close()
+
     def known(self) -> Bot:
         """The sandbox's Telegram knows this bot already, as after a first run."""
         self.exchange.post("/telegram/bots", token=self.token)

@@ -56,6 +56,7 @@ def test_orders_from_the_command_line_are_told_to_the_owner_once(bot, anna):
     )
     anna.say("/status")
     anna.wait_for("Trading: on")
+    assert bot.has_read_everything()
     assert len(notices(anna, "Filled: bought 0.0100 BTC")) == 1
     assert len(notices(anna, "from the command line")) == 3
 

@@ -91,6 +91,7 @@ def test_killed_while_the_order_is_on_its_way_it_is_unknown_and_told_once(proces
     exchange.fault("slow", delay_seconds=60)
     anna.tap(2, card)
     eventually(lambda: exchange.orders() == before + 1)
+    eventually(process.has_read_everything)  # so that only the order's state can tell of it, and no event
     kill(running)
     running = process.start()
     doubt = anna.wait_for(is_new(card, "UNKNOWN: Buy 0.0100 BTC"))

@@ -11,7 +11,15 @@ from tradehook_provider import failures
 
 pytestmark = pytest.mark.usefixtures("airflow_database")
 
-TRIED_AGAIN = {errors.Interrupted, errors.JournalUnavailable, errors.NetworkError, errors.NotSent, errors.TimedOut, errors.Disconnected, errors.RateLimited}
+TRIED_AGAIN = {
+    errors.Interrupted,
+    errors.JournalUnavailable,
+    errors.NetworkError,
+    errors.NotSent,
+    errors.TimedOut,
+    errors.Disconnected,
+    errors.RateLimited,
+}
 TRIED_AGAIN |= {errors.Unavailable}
 
 

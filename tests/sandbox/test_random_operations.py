@@ -37,7 +37,7 @@ class Story:
         self.unsigned = []
         self.ids = []
 
-    def do(self, person, operation):  # noqa: C901 - a table, one line an operation
+    def do(self, person, operation):
         trader = self.people[person].mint()
         match operation:
             case ("market", side, qty):

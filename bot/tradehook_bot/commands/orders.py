@@ -64,7 +64,6 @@ async def cancel(ask: Ask) -> None:
     house = ask.house
     found = await _find(house, wanted)
     after = await house.client.cancel_order(found.order_id)
-    house.hurry()
     lines = [bold(render.order_line(after)), f"order {code(render.short_id(found.order_id))}"]
     if not after.is_final:
         lines.append("The exchange confirms it in a moment; it may still be filled until then.")
