@@ -87,7 +87,7 @@ def setup(
         typer.echo("Now start the bot, which takes the link: tradehook-bot run")
         return
     typer.echo("Waiting for you to open it… (Ctrl-C leaves; the link stays valid, and `tradehook-bot run` takes it.)")
-    owner = asyncio.run(steps.wait_for_owner(settings, journal, token=token, invitation=invitation))
+    owner = asyncio.run(steps.wait_for_owner(settings, account, journal, token=token, invitation=invitation))
     if owner is None:
         raise ConfigurationError("Nobody opened the link in ten minutes. Run `tradehook-bot setup` again.")
     typer.echo(f"User {owner} owns the bot. Start it: tradehook-bot run")

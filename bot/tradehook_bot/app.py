@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any
 
 from telegram import LinkPreviewOptions, Update
@@ -29,6 +30,8 @@ from tradehook_bot.router import Router
 
 if TYPE_CHECKING:
     from tradehook_bot.context import House
+
+_log = logging.getLogger(__name__)
 
 ALLOWED_UPDATES = ("message", "callback_query", "my_chat_member")
 """What Telegram delivers at all: no edits, no channels, no inline queries."""
@@ -77,6 +80,7 @@ def run(house: House) -> None:
     """
     if not house.access.users() and not house.access.has_open_code():
         raise ConfigurationError("Nobody may use this bot yet. Run `tradehook-bot setup` and open its link.")
+    _log.info("Connecting to %s…", house.settings.telegram_url)
     asyncio.set_event_loop(asyncio.new_event_loop())
     build(house).run_polling(
         allowed_updates=list(ALLOWED_UPDATES), bootstrap_retries=BOOT_RETRIES, drop_pending_updates=False

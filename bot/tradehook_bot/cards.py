@@ -129,8 +129,9 @@ def body(
     ]
     until = good_until(sized, terms.quote, tolerance_percent=tolerance_percent)
     if until is not None:
-        worse = "above" if terms.is_buy else "below"
-        lines.append(f"Good up to: {render.price(until)} ({render.percent(tolerance_percent)}); {worse} it I ask again")
+        word, worse = ("up", "above") if terms.is_buy else ("down", "below")
+        shown = f"{render.price(until)} ({render.percent(tolerance_percent)})"
+        lines.append(f"Good {word} to: {shown}; {worse} it I ask again")
     lines.append(f"Open until: {render.clock(expires_at)} ({_duration(seconds)})")
     return "\n".join(lines)
 

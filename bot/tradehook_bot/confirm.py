@@ -57,7 +57,7 @@ class Buttons:
             await self.put_away_dead()
             return
         if press.verb == "decline":
-            await self._close(proposal, f"{bold('Cancelled')}: {text(proposal.deed)}\nNothing was sent.")
+            await self._close(proposal, _over(proposal))
             return
         # No buttons from here on, whatever happens.
         if await house.voice.edit(chat_id, message_id, f"{bold('Confirmed')}: {text(proposal.deed)}\nOne moment…"):
@@ -81,21 +81,21 @@ class Buttons:
 def _over(proposal: Proposal) -> str:
     match proposal.state:
         case "declined":
-            return f"{bold('Cancelled')}: {text(proposal.deed)}\nNothing was sent."
+            return f"{bold(f'Not sent: {proposal.deed}')}\nYou said no."
         case "expired":
             return (
-                f"{bold('Expired')}: {text(proposal.deed)}\nNobody answered in time, and nothing was sent. "
+                f"{bold(f'Expired: {proposal.deed}')}\nNobody answered in time, and nothing was sent. "
                 f"To ask again: {code(proposal.typed)}"
             )
         case "cut_off":
             return (
-                f"{bold('Cut off')}: {text(proposal.deed)}\nI was stopped while I asked, so this cannot be answered. "
+                f"{bold(f'Cut off: {proposal.deed}')}\nI was stopped while I asked, so this cannot be answered. "
                 f"Nothing was sent. To ask again: {code(proposal.typed)}"
             )
         case "asked_again":
-            return f"{bold('Not sent')}: {text(proposal.deed)}\nAsked again below."
+            return f"{bold(f'Not sent: {proposal.deed}')}\nAsked again below."
         case _:
-            return f"{bold('Over')}: {text(proposal.deed)}"
+            return bold(f"Over: {proposal.deed}")
 
 
 async def _answer(query: CallbackQuery) -> None:

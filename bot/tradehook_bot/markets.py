@@ -31,7 +31,7 @@ async def find_market(client: AsyncClient, typed: str, *, retry: str, elsewhere:
     """
     base, quote = parse_market(typed, default_quote=client.exchange.spec.capabilities.default_quote)
     assets = [asset async for asset in client.list_assets()]
-    listed = sorted({asset.symbol for asset in assets if asset.chain is None})
+    listed = sorted({asset.symbol for asset in assets if asset.chain is None and asset.is_tradeable})
     if base in listed:
         return base, quote
     chains = [asset.chain for asset in assets if asset.symbol == base and asset.chain]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from decimal import ROUND_UP, Decimal
 from typing import TYPE_CHECKING
 
 from tradehook.amounts import Amount
@@ -20,13 +21,12 @@ from tradehook_bot.proposals import State
 from tradehook_bot.replies import bold, code, text
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from tradehook.models import Quote
     from tradehook_bot.context import House
     from tradehook_bot.proposals import Proposal
 
 _log = logging.getLogger(__name__)
+_CENT = Decimal("0.01")
 _PRICE_SECONDS = 15.0
 
 
@@ -137,7 +137,8 @@ async def _offer_sum(house: House, proposal: Proposal) -> None:
         base=proposal.sized.base,
         quote=proposal.sized.quote,
         side=proposal.sized.side,
-        amount=Amount.quote(quote.notional),
+        # Up to the cent: a fraction less would buy a whole lot less.
+        amount=Amount.quote(quote.notional.quantize(_CENT, ROUND_UP)),
     )
     sized = await house.client.size_order(order)
     await questions.ask_sized(

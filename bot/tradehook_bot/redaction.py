@@ -37,6 +37,9 @@ class Redaction(logging.Filter):
         except (TypeError, ValueError):
             message = f"a record of {record.name} that cannot be formatted"
         record.msg, record.args = redact(message), ()
+        if record.name.startswith("telegram.ext") and _is_telegrams(record.exc_info):
+            # Its own loops print a page for a network that is away; we say that in a sentence.
+            record.exc_info = None
         if record.exc_info:
             # Formatters use this text where it is there, and do not make their own.
             record.exc_text = redact("".join(traceback.format_exception(*record.exc_info)).rstrip())
@@ -46,6 +49,10 @@ class Redaction(logging.Filter):
         if record.stack_info:
             record.stack_info = redact(record.stack_info)
         return True
+
+
+def _is_telegrams(exc_info: object) -> bool:
+    return isinstance(exc_info, tuple) and type(exc_info[1]).__module__ == "telegram.error"
 
 
 def set_up_logging(level: int = logging.INFO) -> None:

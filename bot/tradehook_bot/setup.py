@@ -18,6 +18,7 @@ from telegram.error import Conflict, NetworkError, TelegramError, TimedOut
 from tradehook_bot.access import CODE_FOR, Access
 from tradehook_bot.app import ALLOWED_UPDATES
 from tradehook_bot.context import bot_id
+from tradehook_bot.replies import Voice
 from tradehook_bot.settings import TELEGRAM
 from tradehook_bot.store import Store, now
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from telegram import Update
 
     from tradehook.desk.journal import Journal
+    from tradehook.settings import Settings
     from tradehook_bot.settings import BotSettings
 
 _POLL_SECONDS = 5
@@ -84,8 +86,17 @@ def how_to_open(settings: BotSettings, invitation: Invitation) -> str:
     return words
 
 
-async def wait_for_owner(settings: BotSettings, journal: Journal, *, token: str, invitation: Invitation) -> int | None:
+async def wait_for_owner(
+    settings: BotSettings, account: Settings, journal: Journal, *, token: str, invitation: Invitation
+) -> int | None:
     """Who opened the link, or `None` when nobody did in time.
+
+    Args:
+        settings: the bot's.
+        account: which environment the bot is for.
+        journal: where its people are kept.
+        token: the bot's.
+        invitation: what `invite` made.
 
     Raises:
         TelegramError: Telegram does not know the token any more.
@@ -97,7 +108,7 @@ async def wait_for_owner(settings: BotSettings, journal: Journal, *, token: str,
         while now() < until:
             owner = await asyncio.to_thread(access.claimed_by, invitation.code)
             if owner is not None:
-                await _welcome(bot, owner)
+                await _welcome(Voice(bot, environment=account.environment, account=account.account), owner)
                 return owner
             try:
                 updates = await bot.get_updates(
@@ -122,10 +133,10 @@ def _try_claim(access: Access, update: Update) -> None:
         access.claim(words[1], user_id=message.from_user.id, name=message.from_user.full_name)
 
 
-async def _welcome(bot: Bot, owner: int) -> None:
+async def _welcome(voice: Voice, owner: int) -> None:
     # The owner is in the database; that is what counts.
     with contextlib.suppress(TelegramError):
-        await bot.send_message(owner, "This bot is yours now. Start it on the machine: tradehook-bot run")
+        await voice.say(owner, "This bot is yours now. Start it on the machine: tradehook-bot run")
 
 
 def _access(journal: Journal, token: str) -> Access:

@@ -15,7 +15,7 @@ import uuid
 from typing import TYPE_CHECKING, Self
 
 from tradehook import run
-from tradehook.errors import InvalidInput
+from tradehook.errors import InvalidInput, NotFound
 from tradehook.models import NewOrder, OrderStatus, Side, Unit
 from tradehook.registry import open_exchange
 from tradehook.settings import Settings
@@ -109,7 +109,11 @@ class AsyncClient:
                 break
         if len(found) > 1:
             raise InvalidInput(f"{len(found)} orders begin with {beginning}: write more of the id.")
-        return found[0] if found else await self.exchange.get_order(beginning)
+        if not found:
+            raise NotFound(
+                f"There is no order that begins with {beginning} among the newest {_FIND_AMONG}.", status=404
+            )
+        return found[0]
 
     def list_orders(
         self, *, statuses: Collection[OrderStatus] = (), since: datetime | None = None

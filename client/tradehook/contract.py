@@ -23,6 +23,8 @@ class Capabilities:
     """Chains that orders may be sent to; empty where everything stands at the exchange."""
     default_quote: str = ""
     """What `BTC` alone is traded against."""
+    chain_quote: str = ""
+    """The same on a chain."""
     fee_rate_observed: Decimal | None = None
     """A fee seen in practice, for setting money aside. Not a promise: the exchange publishes none."""
 

@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_valid
 from tradehook.amounts import Amount, parse_amount, parse_market, parse_symbol, plain
 from tradehook.errors import InvalidInput
 
+_EIGHT_PLACES = Decimal("0.00000001")
+
 
 class Side(StrEnum):
     """Which way the base asset moves."""
@@ -239,7 +241,8 @@ class Order(Value):
 class Quote(Value):
     """A non-binding price for a market order, without fee.
 
-    `quantity` in `unit` was asked; `output` comes back: base on a buy, quote on a sell.
+    `quantity` in `unit` was asked; `output` comes back: base on a buy, quote on a sell. An amount in quote is an
+    upper limit: the exchange trades whole lots, so what changes hands may be a little less.
     """
 
     base: str
@@ -256,14 +259,12 @@ class Quote(Value):
         """The base that changes hands."""
         if self.unit is Unit.BASE:
             return self.quantity
-        return self.output if self.side is Side.BUY else self.quantity / self.price
+        return self.output if self.side is Side.BUY else (self.output / self.price).quantize(_EIGHT_PLACES)
 
     @property
     def notional(self) -> Decimal:
         """The quote that changes hands, without fee."""
-        if self.side is Side.SELL:
-            return self.output
-        return self.quantity if self.unit is Unit.QUOTE else self.quantity * self.price
+        return self.output if self.side is Side.SELL else self.base_quantity * self.price
 
 
 class Asset(Value):

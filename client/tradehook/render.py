@@ -39,8 +39,8 @@ def bare_quantity(value: Decimal, symbol: str) -> str:
 
 
 def price(value: Decimal) -> str:
-    """A price: `67,338.1`. At most ten significant digits, so that an average does not run on."""
-    shown = value if len(value.as_tuple().digits) <= 10 else Decimal(f"{value:.10g}")
+    """A price: `67,338.1`. Four places from 1 upward, eight digits below: no tick has more, and no average runs on."""
+    shown = value.quantize(Decimal("0.0001")) if value >= 1 else Decimal(f"{value:.8g}")
     text = f"{shown.normalize():,f}"
     return text if "." in text else f"{text}.0"
 
@@ -155,8 +155,8 @@ def error_line(error: TradehookError) -> str:
 
 def about(value: Decimal, symbol: str) -> str:
     """A quantity that was worked out rather than told: `about 0.0037 BTC`, never with a tail of digits."""
-    places = Decimal("0.01") if symbol in DOLLARS else Decimal("0.00000001")
-    return f"about {quantity(value.quantize(places, ROUND_HALF_UP), symbol)}"
+    rounded = value.quantize(Decimal("0.01"), ROUND_HALF_UP) if symbol in DOLLARS else Decimal(f"{value:.6g}")
+    return f"about {quantity(rounded, symbol)}"
 
 
 def percent(value: Decimal) -> str:

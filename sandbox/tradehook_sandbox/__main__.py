@@ -149,8 +149,8 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen()
     except OSError as error:
         raise _failure(
-            f"{host}:{port} cannot be listened on: {error.strerror}. Take another port with --port, or --port 0 for a "
-            "free one.",
+            f"{host}:{port} cannot be listened on: {error.strerror}. Perhaps a sandbox runs there already: use that "
+            "one, or take another port with --port (0 for a free one).",
             code=1,
         ) from None
     return listener

@@ -119,10 +119,8 @@ def _rebalance(stage: Stage) -> None:
     console.print(Padding(table, (0, 0, 0, 5)))
     for leg in reversed(legs):
         done = "sold" if leg["side"] == "sell" else "bought"
-        _note(
-            f"{done} {leg['filled']} {leg['base']} at {leg['average_price']}, fee {float(leg['fee']):.2f}",
-            style="green",
-        )
+        price, fee = float(leg["average_price"]), float(leg["fee"])
+        _note(f"{done} {leg['filled']} {leg['base']} at {price:,.2f}, fee {fee:.2f}", style="green")
     _note("Retrying or clearing the task would send nothing again: the plan and each order are in the journal.\n")
 
 

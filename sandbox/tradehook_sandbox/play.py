@@ -23,6 +23,7 @@ def run(*, dags: Path) -> int:
     phone = os.environ.get("TELEGRAM_TOKEN_FILE")
     try:
         with Stage(FOLDER.resolve(), dags=dags) as stage:
+            stage.claim()
             try:
                 _start(stage, phone=Path(phone).expanduser().resolve() if phone else None)
                 while True:
@@ -33,7 +34,7 @@ def run(*, dags: Path) -> int:
     except StageError as error:
         console.print(f"[red]It does not run:[/] {error}")
         return 1
-    console.print("Nothing is left running. Accounts and history are kept in .play; `make clean` forgets them.")
+    console.print("Nothing is left running. Accounts and history are kept in .play; delete that folder to forget them.")
     return 0
 
 
@@ -91,7 +92,8 @@ def _tell(stage: Stage, *, airflow: str, link: str, is_on_phone: bool) -> None:
         f"[bold]Chat[/]  {chat}\n"
         "  then: /balance   /quote BTC 0.05   /buy BTC $100   /orders   /freeze   /help\n\n"
         f"[bold]Airflow[/]  {airflow}  (no password)\n"
-        "  DAG [bold]rebalance[/]: press Trigger, turn “dry run” off, look at the log of the report task\n\n"
+        "  DAG [bold]rebalance[/]: press Trigger and turn “dry run” off;\n"
+        "  the log of its report task shows before and after\n\n"
         "[bold]Command line[/]  in a second terminal, in this folder:\n"
         f"{exports}\n"
         "    .venv/bin/tradehook doctor\n\n"

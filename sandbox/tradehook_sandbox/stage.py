@@ -7,6 +7,7 @@ its own, so that stopping it stops its children as well.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +45,7 @@ class Stage:
         """
         self.folder = folder
         self.url = ""
+        self._claim: IO[str] | None = None
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
         self.environment |= {
@@ -78,6 +80,20 @@ class Stage:
         """Stop everything, in the opposite order."""
         for name in reversed(list(self._running)):
             self.stop(name)
+        if self._claim is not None:
+            self._claim.close()
+
+    def claim(self) -> None:
+        """The folder is ours alone until this process ends.
+
+        Raises:
+            StageError: another process has it.
+        """
+        self._claim = (self.folder / "lock").open("w")
+        try:
+            fcntl.flock(self._claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StageError(f"it runs already in {self.folder}. Use that one, or stop it with Ctrl-C.") from None
 
     # --- processes ------------------------------------------------------------------------------------------
 

@@ -180,7 +180,7 @@ def test_an_exchange_that_wants_a_sum_is_offered_one_and_asked_again(make_bot, s
         old = next(message for message in anna.messages() if message.id == card.id)
         assert "Not placed: Buy 0.0100 BTC" in old.text
         anna.tap(2, again)
-        anna.wait_for(is_new(again, "Filled: bought 0."))
+        anna.wait_for(is_new(again, "Filled: bought 0.0100 BTC"))
     assert strict.orders() == before + 1
 
 

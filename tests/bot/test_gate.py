@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -210,3 +211,16 @@ def test_a_person_who_blocks_the_bot_is_remembered(bot, anna, eventually):
     anna.say("/help")
     anna.wait_for("What I understand")
     assert is_reachable()
+
+
+def test_a_live_account_is_read_only_and_every_message_says_live(make_bot):
+    bot = make_bot()
+    bot.account = replace(bot.account, environment="live")
+    with bot.running():
+        anna = bot.let_in()
+        anna.say("/balance")
+        assert anna.wait_for("10,000.00 PYUSD").text.endswith("LIVE · main")
+        anna.say("/buy BTC 0.01")
+        refused = anna.wait_for("Live trading is off")
+        assert not refused.buttons
+        assert "SANDBOX" not in refused.text

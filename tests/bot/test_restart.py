@@ -202,7 +202,7 @@ def test_setup_asks_for_the_token_without_showing_it_and_waits_for_the_link(proc
         link = re.search(r"https://t\.me/\w+\?start=[\w-]{22}", screen)
         anna = process.person()
         anna.open(link.group())
-        anna.wait_for("This bot is yours now")
+        assert anna.wait_for("This bot is yours now").text.startswith("SANDBOX")
         screen += read_until(ours, "owns the bot")
         assert waiting.wait(timeout=20) == 0
     finally:
@@ -233,6 +233,7 @@ def test_a_token_telegram_does_not_know_is_told_without_showing_it(process):
         assert process.token not in done.stdout + done.stderr
         assert secret[::-1] not in done.stdout + done.stderr
     assert "Telegram does not know this token" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_two_bots_with_one_token_are_told_of_each_other_and_no_log_holds_a_secret(process):

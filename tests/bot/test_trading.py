@@ -78,9 +78,9 @@ def test_cancel_on_the_card_sends_nothing(exchange, anna):
     anna.say("/buy ETH 1")
     card = anna.wait_for("Buy 1.0000 ETH")
     anna.tap("Cancel", card)
-    gone = anna.wait_for("Cancelled: Buy 1.0000 ETH")
+    gone = anna.wait_for("Not sent: Buy 1.0000 ETH")
     assert not gone.buttons
-    assert "Nothing was sent" in gone.text
+    assert "You said no" in gone.text
     assert exchange.orders() == before
 
 

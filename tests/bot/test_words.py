@@ -169,7 +169,7 @@ def test_a_sale_brings_less_its_fee_and_is_good_downwards():
     terms, body = card(sized("sell", typed="10%"))
     assert "Typed 10%, sends 0.0100 BTC" in body
     assert "Brings: 673.40 - fee about 0.27 (not promised) = 673.13 PYUSD" in body
-    assert "Good up to: 67,003.5 (0.5 %); below it I ask again" in body
+    assert "Good down to: 67,003.5 (0.5 %); below it I ask again" in body
     assert terms.deed == "Sell 0.0100 BTC for 673.13"
 
 
@@ -187,7 +187,7 @@ def test_a_limit_order_says_where_it_stands_and_what_it_holds():
 def test_a_worked_out_quantity_has_no_tail():
     terms, body = card(sized(quantity="250", unit="quote", typed="$250"), output="0.0037")
     assert "Gets: about 0.0037 BTC" in body
-    assert terms.deed == "Buy about 0.0037 BTC for 250.10"
+    assert terms.deed == "Buy about 0.0037 BTC for 249.26"
     order = sized("sell", quantity="250", unit="quote", typed="$250")
     terms, body = card(order, output="250")
     assert "Gives: about 0.00371249 BTC" in body

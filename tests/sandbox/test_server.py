@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -64,8 +64,8 @@ class Served:
     def respond(self, request) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
         try:
-            target = request.target.partition("://")[2].partition("/")[2]
-            connection.request(request.method, f"/{target}", body=request.body or None, headers=dict(request.headers))
+            target = f"{request.path}?{urlencode(request.params)}" if request.params else request.path
+            connection.request(request.method, target, body=request.body or None, headers=dict(request.headers))
             response = connection.getresponse()
             headers = {name.lower(): value for name, value in response.getheaders()}
             return Answer(Response(response.status, headers, response.read()))

@@ -23,21 +23,22 @@ def doctor(settings: Settings, as_json: Json = False) -> None:
     """Check key, address, sign-in, clock, budget and journal, one after the other. Trades nothing."""
     findings: list[dict[str, Any]] = []
     opened: list[Client] = []
-    checks: list[tuple[str, Callable[[], str]]] = [
-        ("environment", lambda: _environment(settings)),
-        ("key", lambda: _key(settings, opened)),
-        ("sign-in", lambda: _sign_in(opened)),
-        ("clock", lambda: _clock(opened)),
-        ("balances", lambda: _balances(opened)),
-        ("budget", lambda: _budget(opened)),
-        ("writes", lambda: _writes(opened)),
-        ("journal", lambda: _journal(settings)),
+    steps: list[tuple[str, str | None, Callable[[], str]]] = [
+        ("environment", None, lambda: _environment(settings)),
+        ("key", None, lambda: _key(settings, opened)),
+        ("sign-in", "key", lambda: _sign_in(opened)),
+        ("clock", "sign-in", lambda: _clock(opened)),
+        ("balances", "sign-in", lambda: _balances(opened)),
+        ("budget", "sign-in", lambda: _budget(opened)),
+        ("writes", "sign-in", lambda: _writes(opened)),
+        ("journal", None, lambda: _journal(settings)),
     ]
+    is_well: set[str] = set()
     code = DONE
-    for name, check in checks:
-        found = _run(
-            name, check, needs_client=name in ("sign-in", "clock", "balances", "budget", "writes"), opened=opened
-        )
+    for name, needed, check in steps:
+        found = _run(name, check) if needed is None or needed in is_well else _skipped(name, needed)
+        if found["result"] == "ok":
+            is_well.add(name)
         findings.append(found)
         ended = found.pop("exit_code")
         code = code or ended
@@ -51,12 +52,14 @@ def doctor(settings: Settings, as_json: Json = False) -> None:
         raise typer.Exit(code)
 
 
-def _run(name: str, check: Callable[[], str], *, needs_client: bool, opened: list[Client]) -> dict[str, Any]:
+def _skipped(name: str, needed: str) -> dict[str, Any]:
+    return {"check": name, "result": "skipped", "message": f"needs {needed}", "exit_code": DONE}
+
+
+def _run(name: str, check: Callable[[], str]) -> dict[str, Any]:
     from tradehook.errors import GuardRefused, TradehookError
     from tradehook.render import error_line
 
-    if needs_client and not opened:
-        return {"check": name, "result": "skipped", "message": "needs the key", "exit_code": DONE}
     try:
         return {"check": name, "result": "ok", "message": check(), "exit_code": DONE}
     except GuardRefused as error:

@@ -46,15 +46,14 @@ def list_intents(
         return
     table(
         "Intents",
-        ("time (UTC)", "intent", "state", "what", "from", "account"),
+        ("time (UTC)", "intent", "state", "what", "from"),
         [
             (
                 f"{intent.created_at:%m-%d %H:%M}",
                 short(intent.intent_id, 12),
-                str(intent.reads_as),
+                "not sent" if intent.state is State.PREPARED and intent.error else str(intent.reads_as),
                 _words(intent),
                 intent.source,
-                f"{intent.account} ({intent.environment})",
             )
             for intent in found
         ],

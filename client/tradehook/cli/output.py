@@ -47,7 +47,7 @@ def console(*, is_error: bool = False) -> Console:
 
     stream = sys.stderr if is_error else sys.stdout
     # A pipe has no width: whoever reads it wants whole lines.
-    return Console(stderr=is_error, highlight=False, soft_wrap=True, width=None if stream.isatty() else 400)
+    return Console(stderr=is_error, highlight=False, width=None if stream.isatty() else 400)
 
 
 def say(text: str, *, style: str | None = None, is_aside: bool = False) -> None:
@@ -82,7 +82,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, 
         shown.add_column(column, justify="right" if index in numbers else "left", overflow="fold")
     for row in rows:
         shown.add_row(*row)
-    console().print(shown if rows else f"{title}: none", soft_wrap=False)
+    console().print(shown if rows else f"{title}: none")
 
 
 def short(identity: str, length: int = SHORT_ID) -> str:

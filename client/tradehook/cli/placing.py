@@ -41,7 +41,9 @@ def place(
     settings: Settings,
     side: Annotated[str, typer.Argument(help="buy or sell.")],
     market: Annotated[str, typer.Argument(help="BTC, BTC/PYUSD, or CBBTC/USDC with --chain base.")],
-    amount: Annotated[str, typer.Argument(help="0.001, '$250', 50% or max.")],
+    amount: Annotated[
+        str, typer.Argument(help="0.001, '$250' (in quotes: the shell takes a bare $ away), 50% or max.")
+    ],
     unit: Annotated[str, typer.Option(help="What a bare number counts: base or quote.")] = "base",
     limit: Annotated[str | None, typer.Option(help="Limit price; without it, a market order.", metavar="PRICE")] = None,
     chain: Annotated[str | None, typer.Option(help="Trade on this chain: solana or base.")] = None,
@@ -92,8 +94,15 @@ def _read_order(
     from tradehook.amounts import parse_amount, parse_decimal
     from tradehook.models import NewOrder
 
-    if "/" not in market and "-" not in market and not chain:
-        market = f"{market}/{registry.spec(settings.exchange).capabilities.default_quote}"
+    if "/" not in market and "-" not in market:
+        capabilities = registry.spec(settings.exchange).capabilities
+        market = f"{market}/{capabilities.chain_quote if chain else capabilities.default_quote}"
+    if not amount.strip("0"):
+        raise InvalidInput(
+            f"{amount or 'Nothing'} is no amount. If you typed one with a $, your shell took it away: write '$50' in "
+            "quotes, or --unit quote.",
+            suggestions=("'$50'",),
+        )
     if unit not in ("base", "quote"):
         raise InvalidInput(f"{unit!r} is not a unit: write base or quote.", suggestions=("base", "quote"))
     try:

@@ -143,9 +143,9 @@ class Attempts:
                     exchange=self.exchange.spec.name,
                 )
         except TradehookError as error:
-            self.journal.note(intent.intent_id, "not sent", {"error": error_to_dict(error)})
+            self.journal.refuse(intent, error_to_dict(error))
             raise
-        sending = self.journal.start(intent, to=State.SENDING, owner=self.owner, account_id=account_id)
+        sending = self._start(intent, account_id=account_id)
         if sending is None:
             return False  # another process was faster
         try:
@@ -169,6 +169,13 @@ class Attempts:
             )
             self.record(sending, State.REJECTED, order=created, error=refused)
         return True
+
+    def _start(self, intent: Intent, *, account_id: str) -> Intent | None:
+        try:
+            return self.journal.start(intent, to=State.SENDING, owner=self.owner, account_id=account_id)
+        except GuardRefused as error:
+            self.journal.refuse(intent, error_to_dict(error))
+            raise
 
     async def _settled(self, intent: Intent, order: NewOrder, asked: Asked) -> SizedOrder:
         """What will be sent: settled once, by whoever was first; a rerun continues it."""

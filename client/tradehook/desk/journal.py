@@ -223,6 +223,7 @@ class Journal:
                     owner=owner,
                     account_id=account_id,
                     sending_at=_now(),
+                    error=None,
                     updated_at=_now(),
                 )
             )
@@ -288,6 +289,16 @@ class Journal:
             detail = {"order_id": order.order_id, "status": str(order.status), "filled": _seen(order).get("filled")}
             _add_event(connection, intent_id, "order", detail)
         return True
+
+    def refuse(self, intent: Intent, error: Mapping[str, Any]) -> None:
+        """Record why an intent was not sent. It stays PREPARED: what was in the way may pass."""
+        with writing(self.engine) as connection:
+            connection.execute(
+                update(INTENT)
+                .where(INTENT.c.intent_id == intent.intent_id, INTENT.c.state == str(State.PREPARED))
+                .values(error=json.dumps(dict(error)), updated_at=_now())
+            )
+            _add_event(connection, intent.intent_id, "not sent", {"error": dict(error)})
 
     # --- events, meta, trading state ------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from tradehook.errors import InvalidInput, NotFound, TradehookError
 from tradehook.exchanges.true_markets import orders, parse, sizing
 from tradehook.exchanges.true_markets.auth import TrueMarketsAuth
 from tradehook.exchanges.true_markets.increments import round_quantity
-from tradehook.models import Order, Quote, Side, Unit
+from tradehook.models import Order, Quote, Side, Unit, instrument
 from tradehook.session import Session
 from tradehook.wire import Request, encode_json
 
@@ -44,6 +44,7 @@ SPEC = Spec(
     capabilities=Capabilities(
         chains=("solana", "base"),
         default_quote=sizing.BOOK_CURRENCY,
+        chain_quote="USDC",
         fee_rate_observed=Decimal("0.0004"),
     ),
 )
@@ -246,12 +247,24 @@ class TrueMarkets:
         return quote.price
 
     async def _check_market(self, order: NewOrder) -> None:
-        symbols = [asset.symbol for asset in await self._catalogue() if asset.venue == "cefi"]
-        for symbol in (order.base, order.quote):
-            if symbol not in symbols:
-                at = [asset.chain for asset in await self._catalogue() if asset.symbol == symbol and asset.chain]
-                hint = f" It is on chain: add --chain {at[0]}." if at else f" It trades {', '.join(sorted(symbols))}."
-                raise InvalidInput(f"{symbol} is not traded on the exchange's book.{hint}", suggestions=tuple(symbols))
+        here = [asset for asset in await self._catalogue() if asset.venue == "cefi"]
+        traded = sorted(asset.symbol for asset in here if asset.is_tradeable)
+        if order.quote not in {asset.symbol for asset in here}:
+            raise InvalidInput(
+                f"There is no market {order.market}: the exchange's book is in {sizing.BOOK_CURRENCY}.",
+                suggestions=(instrument(order.base, sizing.BOOK_CURRENCY),),
+            )
+        if order.base in traded:
+            return
+        chains = sorted(asset.chain for asset in await self._catalogue() if asset.symbol == order.base and asset.chain)
+        if chains:
+            raise InvalidInput(
+                f"{order.base} is not traded on the exchange's book. It is on chain: add --chain {chains[0]}."
+            )
+        raise InvalidInput(
+            f"{order.base} is not traded on the exchange's book; it trades {', '.join(traded)}.",
+            suggestions=tuple(traded),
+        )
 
     async def _catalogue(self) -> list[Asset]:
         now = self.session.line.monotonic()
