@@ -164,6 +164,11 @@ def main() -> None:
         sys.exit(_fail(error))
     except KeyboardInterrupt:
         sys.exit(130)
+    except ModuleNotFoundError as missing:
+        if missing.name and missing.name.startswith("tradehook"):
+            raise
+        typer.echo(f"The bot needs {missing.name}. Install it: pip install 'tradehook[bot]'", err=True)
+        sys.exit(USAGE)
     except Exception as error:  # noqa: BLE001 - the last line of defence; an exception's own text may hold the token
         sys.exit(_fail_strangely(error))
 

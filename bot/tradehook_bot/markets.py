@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
     from tradehook.client import AsyncClient
 
-CHAIN_QUOTE = "USDC"
-"""What an on-chain asset is usually paid with, for the command that is shown."""
-
 
 async def find_market(client: AsyncClient, typed: str, *, retry: str, elsewhere: str) -> tuple[str, str]:
     """Base and quote of a market on the exchange's own book.
@@ -29,14 +26,16 @@ async def find_market(client: AsyncClient, typed: str, *, retry: str, elsewhere:
     Raises:
         InvalidInput: there is none of that name; says what was perhaps meant, or where the asset is.
     """
-    base, quote = parse_market(typed, default_quote=client.exchange.spec.capabilities.default_quote)
+    capabilities = client.exchange.spec.capabilities
+    base, quote = parse_market(typed, default_quote=capabilities.default_quote)
     assets = [asset async for asset in client.list_assets()]
     listed = sorted({asset.symbol for asset in assets if asset.chain is None and asset.is_tradeable})
     if base in listed:
         return base, quote
     chains = [asset.chain for asset in assets if asset.symbol == base and asset.chain]
-    if chains:
-        raise on_chain(elsewhere.format(market=f"{base}/{CHAIN_QUOTE}", chain=chains[0]), symbol=base, chains=chains)
+    if chains and base != capabilities.chain_quote:
+        market = f"{base}/{capabilities.chain_quote}"
+        raise on_chain(elsewhere.format(market=market, chain=chains[0]), symbol=base, chains=chains)
     named = [asset.symbol for asset in assets if asset.chain is None and (asset.name or "").upper() == base]
     meant = (named or get_close_matches(base, listed, n=1, cutoff=0.6))[:1]
     hint = f"Did you mean {meant[0]}?" if meant else f"I can trade {', '.join(listed)}."

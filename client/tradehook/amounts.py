@@ -104,7 +104,7 @@ def parse_decimal(text: str, *, what: str = "number", prefix: str = "") -> Decim
     if not _NUMBER.fullmatch(word):
         shown = word[:40] + ("…" if len(word) > 40 else "")
         raise InvalidInput(
-            f"{prefix}{shown!s} is not a {what}: write digits with at most one point, like {prefix}0.25.",
+            f"{prefix}{shown!s} is not {_a(what)}: write digits with at most one point, like {prefix}0.25.",
             suggestions=(f"{prefix}0.25",),
         )
     value = Decimal(word)
@@ -115,7 +115,7 @@ def parse_decimal(text: str, *, what: str = "number", prefix: str = "") -> Decim
 
 def _ambiguous(word: str, *, what: str, prefix: str) -> InvalidInput:
     if not re.fullmatch(r"[\d.,]{1,40}", word, re.ASCII) or not any(mark.isdigit() for mark in word):
-        return InvalidInput(f"{prefix}{word[:40]} is not a {what}: write digits with at most one point.")
+        return InvalidInput(f"{prefix}{word[:40]} is not {_a(what)}: write digits with at most one point.")
     readings: list[str] = []
     as_group = re.sub(r"[.,]", "", word)
     head, _, tail = word.rpartition(word[max(word.rfind("."), word.rfind(","))])
@@ -182,3 +182,7 @@ def parse_asset_amount(words: list[str]) -> tuple[str, Amount]:
 
 def _looks_like_amount(word: str) -> bool:
     return word.lower() == "max" or (word[:1] in "$.,-+" or word[:1].isdigit()) or word.endswith("%")
+
+
+def _a(what: str) -> str:
+    return f"{'an' if what[0] in 'aeiou' else 'a'} {what}"

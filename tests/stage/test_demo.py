@@ -33,7 +33,8 @@ def start(tmp_path):
     mark = f"STAGE_TEST={tmp_path}"
 
     def begin(name: str, **more: str) -> subprocess.Popen:
-        (tmp_path / "dags").symlink_to(ROOT / "dags")
+        if not (tmp_path / "dags").exists():
+            (tmp_path / "dags").symlink_to(ROOT / "dags")
         environment = {**os.environ, "STAGE_TEST": str(tmp_path), "COLUMNS": "100", **more}
         return subprocess.Popen(
             [sys.executable, "-u", "-m", "tradehook_sandbox", name],
@@ -97,6 +98,10 @@ def test_play_runs_until_it_is_told_to_stop(start):
     sandbox, airflow = (re.search(pattern, shown)[1] for pattern in (r"--url (http://\S+)", r"Airflow\s+(http://\S+)"))
     assert httpx.get(f"{sandbox}/_sandbox/ledger", trust_env=False).json()["balanced"] is True
     assert httpx.get(f"{airflow}/api/v2/monitor/health", trust_env=False, timeout=30).status_code == 200
+    second = start("play")
+    told, _ = second.communicate(timeout=60)
+    assert second.returncode == 1
+    assert "it runs already" in told
     process.send_signal(signal.SIGTERM)
     rest, _ = process.communicate(timeout=60)
     assert process.returncode == 0, rest

@@ -9,7 +9,7 @@ from tradehook.amounts import Amount, parse_asset_amount, parse_decimal, parse_s
 from tradehook.errors import InvalidInput
 from tradehook.models import NewOrder, Side
 from tradehook_bot import questions
-from tradehook_bot.markets import CHAIN_QUOTE, find_market, on_chain
+from tradehook_bot.markets import find_market, on_chain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,8 @@ async def _trade(ask: Ask, side: Side) -> None:
     wish = read_wish(ask.words, side=side, chains=house.spec.capabilities.chains)
     if wish.chain is not None:
         symbol = parse_symbol(wish.market.partition("/")[0])
-        line = cli_line(side, wish).format(market=f"{symbol}/{CHAIN_QUOTE}", chain=wish.chain)
+        market = f"{symbol}/{house.spec.capabilities.chain_quote}"
+        line = cli_line(side, wish).format(market=market, chain=wish.chain)
         raise on_chain(line, symbol=symbol, chains=[wish.chain])
     base, quote = await find_market(
         house.client, wish.market, retry=retry_line(side, wish), elsewhere=cli_line(side, wish)

@@ -9,9 +9,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tradehook.errors import InvalidInput
+from tradehook.exchanges.true_markets import TrueMarkets
 from tradehook.exchanges.true_markets.increments import check_price, increment_at, round_quantity
 from tradehook.exchanges.true_markets.sizing import size_at_exchange
-from tradehook.models import Balance, NewOrder, Unit
+from tradehook.models import Balance, NewOrder, Side, Unit
 from tradehook.run import run
 
 BALANCES = [
@@ -128,3 +129,19 @@ def test_what_is_sized_is_accepted_by_the_exchange(world):
         order = NewOrder.of("BTC/PYUSD", side=side, amount=amount, price=Decimal(price) if price else None)
         assert desk.place_order(order, intent_id=f"i-{number}", source="test").order.order_id
         world.sandbox.clock.advance(2)
+
+
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_a_quote_in_dollars_tells_what_really_changes_hands(world, side):
+    """Whole lots are traded, so a dollar amount is an upper limit."""
+    quote = run(world.exchange().get_quote("BTC", quote="USD", side=Side(side), quantity=Decimal(100), unit=Unit.QUOTE))
+    assert Decimal(90) < quote.notional <= Decimal(100)
+    assert quote.base_quantity == Decimal("0.0014")
+    assert abs(quote.base_quantity * quote.price - quote.notional) < Decimal("0.01")
+
+
+def test_the_newer_prefix_serves_as_well(world):
+    exchange = world.exchange()
+    newer = TrueMarkets(exchange.session.line, signer=exchange.signer, prefix="/v1/gateway")
+    assert run(newer.balances()) == run(exchange.balances())
+    assert any(request.path.startswith("/v1/gateway/") for request in world.lines[0].sent)
