@@ -46,7 +46,12 @@ class Journal:
             ConfigurationError: it cannot be used, with the reason.
         """
         engine = open_database(url)
-        upgrade(engine, scripts=Path(__file__).parent / "migrations", version_table="tradehook_version", newest=NEWEST)
+        scripts = Path(__file__).parent / "migrations"
+        try:
+            upgrade(engine, scripts=scripts, version_table="tradehook_version", newest=NEWEST)
+        except BaseException:
+            engine.dispose()
+            raise
         return cls(engine)
 
     def close(self) -> None:

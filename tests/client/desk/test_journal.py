@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
+import threading
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -118,6 +119,28 @@ def test_the_namespace_is_made_once(journal, tmp_path):
 def test_derived_ids_do_not_run_together():
     assert derived_id("a", "bc") != derived_id("ab", "c")
     assert derived_id("a", "b") == derived_id("a", "b")
+
+
+def test_a_new_journal_can_be_opened_by_many_at_once(tmp_path):
+    """SQLite refuses one of two that switch a database to WAL at the same moment, whatever its time-out."""
+    for number in range(30):
+        url = f"sqlite:///{tmp_path}/journal{number}.db"
+        barrier, results = threading.Barrier(6), []
+
+        def open_it(url=url, barrier=barrier, results=results):
+            barrier.wait()
+            try:
+                Journal.open(url).close()
+                results.append("opened")
+            except ConfigurationError as error:
+                results.append(error)
+
+        threads = [threading.Thread(target=open_it) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert results == ["opened"] * 6
 
 
 def _open(url, barrier, results):
