@@ -144,9 +144,11 @@ class Conversation:
             )
             return
         # By its data and not by its number: the keyboard may have changed since it was printed.
-        self._heard_at = None
-        self.remote.post("/tap", message_id=message.id, button=button.data, user=self.user, token=self.bot["id"])
-        self.screen.say(f"pressed: {button.text}")
+        # The lock keeps the bot's answer from being shown before the press that it answers.
+        with self._lock:
+            self._heard_at = None
+            self.remote.post("/tap", message_id=message.id, button=button.data, user=self.user, token=self.bot["id"])
+            self.screen.say(f"pressed: {button.text}")
 
     def _wait_for_quiet(self) -> None:
         """A script's next line waits until the bot has answered and fallen silent."""
