@@ -169,9 +169,9 @@ def clock(at: datetime) -> str:
     return f"{at:%H:%M:%S} {at.tzname() or 'UTC'}"
 
 
-def short_id(order_id: str) -> str:
-    """The beginning of an order's id, enough to tell one's own orders apart."""
-    return order_id[:8]
+def short_id(identity: str, *, length: int = 8) -> str:
+    """The beginning of an id, enough to tell one's own apart; commands take it as it stands."""
+    return identity[:length]
 
 
 def source_words(source: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tradehook.cli.options import Json, with_settings
-from tradehook.cli.output import hint, print_json, print_rows, say, short, table
+from tradehook.cli.output import hint, print_json, print_rows, say, table
 from tradehook.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def list_intents(
     from tradehook.desk.intents import State
     from tradehook.desk.journal import Journal
     from tradehook.errors import InvalidInput
+    from tradehook.render import short_id
 
     words = [word.strip().upper() for word in (state or "").split(",") if word.strip()]
     for word in words:
@@ -50,7 +51,7 @@ def list_intents(
         [
             (
                 f"{intent.created_at:%m-%d %H:%M}",
-                short(intent.intent_id, 12),
+                short_id(intent.intent_id, length=12),
                 "not sent" if intent.state is State.PREPARED and intent.error else str(intent.reads_as),
                 _words(intent),
                 intent.source,
@@ -59,7 +60,7 @@ def list_intents(
         ],
     )
     if found:
-        hint(f"The beginning of an id is enough: tradehook intents show {short(found[0].intent_id, 12)}")
+        hint(f"The beginning of an id is enough: tradehook intents show {short_id(found[0].intent_id, length=12)}")
 
 
 @app.command("show")

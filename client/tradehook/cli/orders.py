@@ -8,7 +8,7 @@ import typer
 
 from tradehook.cli import placing
 from tradehook.cli.options import Json, with_settings
-from tradehook.cli.output import hint, print_json, print_rows, say, short, table
+from tradehook.cli.output import hint, print_json, print_rows, say, table
 from tradehook.settings import Settings
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def cancel(
 ) -> None:
     """Ask the exchange to cancel an open limit order. Works in a freeze, and can be repeated."""
     from tradehook.client import connect
-    from tradehook.render import order_line
+    from tradehook.render import order_line, short_id
 
     with connect(settings) as client:
         order = client.cancel_order(client.find_order(order_id).order_id)
@@ -88,7 +88,7 @@ def cancel(
         return
     say(order_line(order))
     if not order.is_final:
-        hint(f"It ends in a moment: tradehook order show {short(order.order_id)}")
+        hint(f"It ends in a moment: tradehook order show {short_id(order.order_id)}")
 
 
 def _statuses(text: str | None) -> list[Any]:
@@ -104,7 +104,7 @@ def _statuses(text: str | None) -> list[Any]:
 
 
 def _row(order: Order) -> tuple[str, ...]:
-    from tradehook.render import bare_quantity, price
+    from tradehook.render import bare_quantity, price, short_id
 
     in_quote = order.unit == "quote"
     asked = bare_quantity(order.quantity, (order.quote if in_quote else order.base) or "") if order.quantity else ""
@@ -112,7 +112,7 @@ def _row(order: Order) -> tuple[str, ...]:
     asked = f"${asked}" if in_quote else asked
     return (
         order.created_at.strftime("%m-%d %H:%M") if order.created_at else "",
-        short(order.order_id),
+        short_id(order.order_id),
         f"{order.side or ''} {order.base or '?'}/{order.quote or '?'}",
         filled if order.status == "filled" else f"{filled} of {asked}" if filled else asked,
         price(order.average_price)

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from tradehook.errors import TradehookError
 
-SHORT_ID = 8
-
 DONE, BUG, USAGE, REFUSED, UNKNOWN, UNREACHABLE = 0, 1, 2, 3, 4, 5
 INTERRUPTED = 130
 
@@ -83,11 +81,6 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, 
     for row in rows:
         shown.add_row(*row)
     console().print(shown if rows else f"{title}: none")
-
-
-def short(identity: str, length: int = SHORT_ID) -> str:
-    """The beginning of an id, enough to name it with; commands take it as it stands."""
-    return identity[:length]
 
 
 def fail(error: TradehookError, *, as_json: bool) -> int:

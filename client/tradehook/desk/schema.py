@@ -119,9 +119,7 @@ def upgrade(engine: Engine, *, scripts: Path, version_table: str, newest: str) -
         if found == newest:
             return
         _migrate(engine, scripts=scripts, version_table=version_table, found=found)
-    except (DBAPIError, JournalUnavailable) as error:
-        if isinstance(error, JournalUnavailable):
-            raise
+    except DBAPIError as error:
         raise ConfigurationError(
             f"The journal {engine.url.database} cannot be used: {str(error.orig)[:200]}."
         ) from None
