@@ -31,7 +31,7 @@ def key(intent: Intent) -> str:
 def is_end(intent: Intent) -> bool:
     """Whether the story is over, or stops here until a person looks."""
     if intent.reads_as is State.ACCEPTED:
-        return intent.order_is_final
+        return intent.is_final
     return intent.reads_as in (State.REJECTED, State.UNKNOWN)
 
 

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from tradehook.contract import Exchange
-    from tradehook.desk.submit import Desk, Outcome
+    from tradehook.desk.submit import Desk, Outcome, TransferOutcome
     from tradehook.models import Asset, Balance, Order, Quote, SizedOrder
+    from tradehook.transfers import NewTransfer, Portfolio, Transaction, Transfer, TransferStatus
 
 _WHOLE_ID = 32
 _SHORTEST_BEGINNING = 4
@@ -137,6 +138,34 @@ class AsyncClient:
         """Ask for cancellation; returns the order right after. May be repeated. Raises `WrongState`."""
         return await asyncio.to_thread(self.desk.cancel_order, order_id)
 
+    async def get_transfer(self, transfer_id: str) -> Transfer:
+        """One transfer as it stands now. Raises `NotFound`."""
+        return await self.exchange.get_transfer(transfer_id)
+
+    def list_transfers(
+        self, *, status: TransferStatus | None = None, since: datetime | None = None
+    ) -> AsyncIterator[Transfer]:
+        """Transfers, newest first; pages are read only when they are reached."""
+        return self.exchange.list_transfers(status=status, since=since)
+
+    async def create_transfer(
+        self, transfer: NewTransfer, *, intent_id: str | None = None, source: str = "python"
+    ) -> TransferOutcome:
+        """Send a transfer at most once for this intent id; see `Desk.create_transfer` for what it raises.
+
+        Cancelling the waiting does not cancel the transfer. May be repeated with the same `intent_id`.
+        """
+        future = self.desk.start_transfer(transfer, intent_id=intent_id or new_intent_id("py"), source=source)
+        return await asyncio.shield(asyncio.wrap_future(future))
+
+    async def portfolio(self) -> Portfolio:
+        """What the account is worth in US dollars. Raises `NotFound` where the exchange does not tell."""
+        return await self.exchange.portfolio()
+
+    def list_transactions(self, *, since: datetime | None = None) -> AsyncIterator[Transaction]:
+        """Everything that changed the account, newest first. Raises `NotFound` where the exchange does not tell."""
+        return self.exchange.list_transactions(since=since)
+
     async def close(self) -> None:
         """Wait for what is being sent, and close connections."""
         if self._desk is not None:
@@ -170,6 +199,10 @@ class Client:
     find_order = run.blocking(AsyncClient.find_order)
     list_orders = run.blocking_each(AsyncClient.list_orders)
     list_assets = run.blocking_each(AsyncClient.list_assets)
+    get_transfer = run.blocking(AsyncClient.get_transfer)
+    list_transfers = run.blocking_each(AsyncClient.list_transfers)
+    portfolio = run.blocking(AsyncClient.portfolio)
+    list_transactions = run.blocking_each(AsyncClient.list_transactions)
 
     def place_order(self, order: NewOrder, *, intent_id: str | None = None, source: str = "python") -> Outcome:
         """Place an order at most once for this intent id; see `Desk.place_order` for what it raises."""
@@ -178,6 +211,12 @@ class Client:
     def cancel_order(self, order_id: str) -> Order:
         """Ask for cancellation; returns the order right after. May be repeated. Raises `WrongState`."""
         return self.desk.cancel_order(order_id)
+
+    def create_transfer(
+        self, transfer: NewTransfer, *, intent_id: str | None = None, source: str = "python"
+    ) -> TransferOutcome:
+        """Send a transfer at most once for this intent id; see `Desk.create_transfer` for what it raises."""
+        return self.desk.create_transfer(transfer, intent_id=intent_id or new_intent_id("py"), source=source)
 
     def close(self) -> None:
         """Wait for what is being sent, and close connections."""

@@ -12,6 +12,15 @@ if TYPE_CHECKING:
 
     from tradehook.models import Asset, Balance, NewOrder, Order, OrderStatus, Quote, Side, SizedOrder, Unit
     from tradehook.session import Session
+    from tradehook.transfers import (
+        Destination,
+        NewTransfer,
+        Portfolio,
+        SizedTransfer,
+        Transaction,
+        Transfer,
+        TransferStatus,
+    )
     from tradehook.wire import Write
 
 
@@ -107,4 +116,42 @@ class Exchange(Protocol):
 
     def cancel_order(self, order_id: str) -> Write[None]:
         """The write that asks for cancellation. May be repeated. The order ends a moment later."""
+        ...
+
+    async def get_transfer(self, transfer_id: str) -> Transfer:
+        """One transfer as it stands now. Raises `NotFound`."""
+        ...
+
+    def list_transfers(
+        self, *, status: TransferStatus | None = None, since: datetime | None = None
+    ) -> AsyncIterator[Transfer]:
+        """Transfers, newest first; pages are read only when they are reached."""
+        ...
+
+    async def size_transfer(self, transfer: NewTransfer, *, destination: Destination) -> SizedTransfer:
+        """Settle what would be sent: the asset by its id, the amount on what it can be divided into.
+
+        Raises:
+            InvalidInput: it cannot be sent as asked; `suggestions` says what to type instead.
+        """
+        ...
+
+    def new_transfer(self, transfer: SizedTransfer) -> Write[Transfer]:
+        """The write that creates it. From the exchange's own holdings that is all; see `execute_transfer`."""
+        ...
+
+    def execute_transfer(self, transfer: SizedTransfer, *, created: Transfer) -> Write[Transfer]:
+        """The write that sends a created transfer, its payloads signed.
+
+        Raises:
+            PayloadMismatch: what we were given to sign is not what was asked for.
+        """
+        ...
+
+    async def portfolio(self) -> Portfolio:
+        """What the account is worth. Raises `NotFound` where the exchange does not tell."""
+        ...
+
+    def list_transactions(self, *, since: datetime | None = None) -> AsyncIterator[Transaction]:
+        """Everything that changed the account, newest first. Raises `NotFound` where the exchange does not tell."""
         ...

@@ -233,6 +233,21 @@ class Order(Value):
         return self.status.is_final
 
     @property
+    def exchange_id(self) -> str:
+        """What the exchange calls it; transfers have the same name for theirs."""
+        return self.order_id
+
+    @property
+    def awaits_signature(self) -> bool:
+        """Whether it moves nothing until it is signed."""
+        return self.status is OrderStatus.CREATED
+
+    @property
+    def went_out(self) -> bool:
+        """Whether it is certain that it was carried out or is being."""
+        return self.status not in (OrderStatus.CREATED, OrderStatus.UNRECOGNIZED)
+
+    @property
     def is_limit(self) -> bool | None:
         """Whether it has a limit price; `None` when the exchange did not say."""
         return None if self.base is None else self.price is not None
@@ -279,6 +294,8 @@ class Asset(Value):
     decimals: int | None = None
     is_tradeable: bool = False
     is_stable: bool = False
+    networks: tuple[str, ...] = ()
+    """Where what the exchange holds of it can be paid out to or in from; empty for what is on a chain."""
 
 
 class Balance(Value):

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from tradehook import errors
 from tradehook.models import Order, OrderStatus, Side, Unit
+from tradehook.transfers import SizedTransfer, TransferStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tradehook.errors import TradehookError
     from tradehook.models import Balance, Quote, SizedOrder
+    from tradehook.transfers import Transfer
 
 DOLLARS = frozenset({"USD", "USDC", "PYUSD", "USDT", "USDG"})
 _QUANTITY_PLACES = 4
@@ -64,10 +66,42 @@ def deed(order: SizedOrder) -> str:
     return f"{verb} {what}{limit}{where}"
 
 
-def typed_and_sent(order: SizedOrder) -> str:
+def typed_and_sent(settled: SizedOrder | SizedTransfer) -> str:
     """What was typed beside what is sent, so that rounding never happens unseen."""
-    sent = quantity(order.quantity, order.quantity_asset)
-    return f"typed {order.typed}, sent {sent}"
+    asset = settled.asset if isinstance(settled, SizedTransfer) else settled.quantity_asset
+    return f"typed {settled.typed}, sent {quantity(settled.quantity, asset)}"
+
+
+def transfer_words(transfer: SizedTransfer) -> str:
+    """What a transfer would do: `Send 5.00 USDC on base to cold (0x1234…abcd on base)`."""
+    where = f"on {transfer.chain}" if transfer.chain else "from the exchange"
+    return (
+        f"Send {quantity(transfer.quantity, transfer.asset)} {where} to {transfer.to} "
+        f"({short_address(transfer.address)} on {transfer.network})"
+    )
+
+
+def short_address(address: str) -> str:
+    """An address by its ends, for a glance: `0x1234…abcd`. The whole one stands in the list of destinations."""
+    return address if len(address) <= 16 else f"{address[:6]}…{address[-4:]}"
+
+
+def transfer_line(transfer: Transfer) -> str:
+    """A transfer in one line that begins with the fact: `Completed: 5.00 USDC to 0x1234…abcd, fee 0.01`."""
+    asset = transfer.asset or "?"
+    what = quantity(transfer.quantity, asset) if transfer.quantity is not None else asset
+    to = f" to {short_address(transfer.to)}" if transfer.to else ""
+    costs = f", {fee(transfer.fee, asset)}" if transfer.status is TransferStatus.COMPLETED else ""
+    return f"{_TRANSFER_WORDS[transfer.status]}: {what}{to}{costs}"
+
+
+_TRANSFER_WORDS = {
+    TransferStatus.CREATED: "Waits for a signature",
+    TransferStatus.PENDING: "On its way",
+    TransferStatus.COMPLETED: "Completed",
+    TransferStatus.FAILED: "Failed at the exchange",
+    TransferStatus.UNRECOGNIZED: "In a state this version does not know",
+}
 
 
 def order_line(order: Order) -> str:

@@ -1,7 +1,8 @@
 """How one intent is carried out, step by step, each step in the journal before the next.
 
-Runs over a blocking line on a thread of the desk (`submit.py`). What a failure means is decided by the
-one table in `retry.py`; this file only obeys it. Signed orders take their second step in `signing.py`.
+What is carried out, an order or a transfer, is a `Deed` (`deeds.py`). Runs over a blocking line on a thread of the
+desk (`submit.py`). What a failure means is decided by the one table in `retry.py`; this file only obeys it. What has
+to be signed takes its second step in `signing.py`.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tradehook.desk import guard
-from tradehook.desk.intents import Intent, Outcome, State, error_from_dict, error_to_dict
+from tradehook.desk.intents import Intent, State, error_from_dict, error_to_dict
 from tradehook.desk.signing import sign_and_execute
 from tradehook.errors import (
     GuardRefused,
@@ -21,10 +22,8 @@ from tradehook.errors import (
     JournalUnavailable,
     OutcomeUnknown,
     TradehookError,
-    UnexpectedResponse,
 )
-from tradehook.models import NewOrder, Order, OrderStatus, SizedOrder
-from tradehook.render import deed
+from tradehook.models import Order, OrderStatus
 from tradehook.retry import ATTEMPTS, Verdict, delay_seconds, verdict
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tradehook.contract import Exchange
+    from tradehook.desk.deeds import Deed, Made, MadeT, SettledT
     from tradehook.desk.journal import Journal
     from tradehook.session import Token
     from tradehook.wire import Write
@@ -41,18 +41,20 @@ _log = logging.getLogger(__name__)
 OTHERS_SECONDS = 60.0
 """How long to wait for another process that has the same intent."""
 SERIES_SECONDS = 60.0
-"""How long after it was asked for an order may still be sent: later, the price is another one."""
+"""How long after it was asked for something may still be sent: later, the price is another one."""
 _POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a caller gave beside the order itself."""
+    """What a caller gave beside the deed itself."""
 
     intent_id: str
     source: str
-    shown: SizedOrder | None
-    approve: Callable[[SizedOrder, Order], bool] | None
+    shown: Any
+    """What was settled and shown to a person already."""
+    approve: Callable[[Any, Any], bool] | None
+    """Asked before anything is signed, with what was settled and what was made."""
 
 
 class Attempts:
@@ -67,18 +69,18 @@ class Attempts:
         self.owner = owner
         self.is_stopping = is_stopping
 
-    async def place(self, order: NewOrder, asked: Asked) -> Outcome:
+    async def carry_out(self, deed: Deed[SettledT, MadeT], asked: Asked) -> Any:
         """Bring an intent to its end or to a doubt, from wherever it stands; see `Desk.place_order`."""
         line = self.exchange.session.line
         intent, is_new = self.journal.prepare(
             asked.intent_id,
-            kind="order",
+            kind=deed.kind,
             exchange=self.exchange.spec.name,
             host=self.exchange.host,
             environment=self.exchange.environment,
             account=self.account,
             source=asked.source,
-            asked=order.to_dict(),
+            asked=deed.asked(),
         )
         if not is_new:
             await self._check_account(intent)
@@ -89,12 +91,12 @@ class Attempts:
         while True:
             match intent.reads_as:
                 case State.ACCEPTED:
-                    return _outcome(intent, is_stored=not has_sent)
+                    return deed.outcome(intent, is_stored=not has_sent)
                 case State.REJECTED:
                     raise error_from_dict(intent.error or {})
                 case State.UNKNOWN:
-                    # Only an order with an id can be looked at; then its own status ends the doubt.
-                    if intent.order_id is None or not await self.look(intent):
+                    # Only what has an id can be looked at; then its own status ends the doubt.
+                    if intent.exchange_id is None or not await self.look(intent):
                         raise unknown(intent)
                 case State.SENDING | State.CREATED | State.EXECUTING if self._is_elsewhere(intent):
                     if time.monotonic() - waiting_since > OTHERS_SECONDS:
@@ -108,7 +110,7 @@ class Attempts:
                     self.record(intent, State.PREPARED, what="abandoned")
                 case _:
                     attempt += 1
-                    sent = await self._attempt(intent, order, asked, attempt=attempt, until=started + SERIES_SECONDS)
+                    sent = await self._attempt(intent, deed, asked, attempt=attempt, until=started + SERIES_SECONDS)
                     has_sent = has_sent or sent
             intent = self.journal.get(asked.intent_id)
 
@@ -124,14 +126,16 @@ class Attempts:
                 exchange=self.exchange.spec.name,
             )
 
-    async def _attempt(self, intent: Intent, order: NewOrder, asked: Asked, *, attempt: int, until: float) -> bool:
+    async def _attempt(
+        self, intent: Intent, deed: Deed[SettledT, MadeT], asked: Asked, *, attempt: int, until: float
+    ) -> bool:
         """One attempt from PREPARED; whether it sent. Raises when it is over, else the loop looks again."""
         session = self.exchange.session
         try:
             guard.check_address(self.exchange)
-            sized = await self._settled(intent, order, asked)
+            settled = await self._settled(intent, deed, asked)
             await guard.check(self.exchange)
-            write = self.exchange.new_order(sized)
+            write = deed.write(self.exchange, settled)
             account_id = await self.exchange.account_id()
             request, token = await session.prepare(write.request)
             session.check_clock()
@@ -139,7 +143,7 @@ class Attempts:
             if session.line.monotonic() > until:
                 raise Interrupted(
                     f"Not sent: it could not be sent within {SERIES_SECONDS:.0f} s, and the price may be another one "
-                    "now. Nothing was traded.",
+                    "now. Nothing was sent.",
                     exchange=self.exchange.spec.name,
                 )
         except TradehookError as error:
@@ -156,18 +160,19 @@ class Attempts:
         except BaseException:
             self.record(sending, State.UNKNOWN, what="interrupted")
             raise
-        if created.status is not OrderStatus.CREATED:
-            self.record(sending, State.ACCEPTED, order=created)
+        if not created.awaits_signature:
+            self.record(sending, State.ACCEPTED, made=created)
         elif write.kind == "create":
-            await sign_and_execute(self, sending, sized=sized, created=created, approve=asked.approve)
+            await sign_and_execute(self, sending, deed, settled=settled, created=created, approve=asked.approve)
         else:
             refused = GuardRefused(
-                f"Not signed: to pay for this, {self.exchange.spec.label} wants to move coins from a chain first (a "
-                "funding bridge), and nobody allowed that. Nothing was traded. Deposit first, or order less.",
+                f"Not signed: {self.exchange.spec.label} wants a signature for something that needs none here, to move "
+                f"coins from a chain first (a funding bridge), and nobody allowed that. Nothing was sent. Deposit "
+                f"first, or make the {deed.kind} smaller.",
                 rule="bridge",
                 exchange=self.exchange.spec.name,
             )
-            self.record(sending, State.REJECTED, order=created, error=refused)
+            self.record(sending, State.REJECTED, made=created, error=refused)
         return True
 
     def _start(self, intent: Intent, *, account_id: str) -> Intent | None:
@@ -177,22 +182,22 @@ class Attempts:
             self.journal.refuse(intent, error_to_dict(error))
             raise
 
-    async def _settled(self, intent: Intent, order: NewOrder, asked: Asked) -> SizedOrder:
+    async def _settled(self, intent: Intent, deed: Deed[SettledT, MadeT], asked: Asked) -> SettledT:
         """What will be sent: settled once, by whoever was first; a rerun continues it."""
-        sized = intent.sized
-        if sized is None:
-            settled = asked.shown or await self.exchange.size_order(order)
-            sized = self.journal.settle(intent, settled.to_dict()).sized or settled
-        if asked.shown is not None and _terms(asked.shown) != _terms(sized):
+        if intent.request is None:
+            settled = asked.shown or await deed.settle(self.exchange)
+            intent = self.journal.settle(intent, settled.to_dict())
+        stored = deed.restore(intent.request or {})
+        if asked.shown is not None and deed.terms(asked.shown) != deed.terms(stored):
             raise IntentConflict(
-                f"Intent {intent.intent_id} was settled before as: {deed(sized)}. You were shown: {deed(asked.shown)}. "
-                "Nothing was sent. Use a new intent id.",
+                f"Intent {intent.intent_id} was settled before as: {deed.words(stored)}. You were shown: "
+                f"{deed.words(asked.shown)}. Nothing was sent. Use a new intent id.",
                 exchange=self.exchange.spec.name,
             )
-        return sized
+        return stored
 
     async def _failed(
-        self, sending: Intent, write: Write[Order], error: TradehookError, *, token: Token, attempt: int
+        self, sending: Intent, write: Write[Any], error: TradehookError, *, token: Token, attempt: int
     ) -> None:
         """What the table says about a failed send: back to PREPARED, UNKNOWN, or REJECTED."""
         session = self.exchange.session
@@ -218,47 +223,61 @@ class Attempts:
     def check_running(self) -> None:
         """Raises `Interrupted` when we were told to begin no new send."""
         if self.is_stopping.is_set():
-            raise Interrupted("Stopped before sending; nothing was traded.", exchange=self.exchange.spec.name)
+            raise Interrupted("Stopped before anything was sent.", exchange=self.exchange.spec.name)
 
     async def look(self, intent: Intent) -> bool:
-        """Whether a doubtful order's status, really read, shows that it went to market; then it is recorded.
+        """Whether the status of something in doubt, really read, shows that it went out; then it is recorded.
 
         What could not be read, or still waits for a signature, changes nothing.
         """
         try:
-            order = await self.exchange.get_order(intent.order_id or "")
+            made = await self._read(intent)
         except TradehookError:
             return False
-        if order.status in (OrderStatus.CREATED, OrderStatus.UNRECOGNIZED):
-            return False
-        return self.record(intent, State.ACCEPTED, order=order, what="found") is not None
+        return made.went_out and self.record(intent, State.ACCEPTED, made=made, what="found") is not None
+
+    async def follow(self, intent: Intent) -> Made:
+        """How what came of an intent stands now, recorded; see `Desk.follow`."""
+        if intent.exchange_id is None:
+            raise unknown(intent)
+        made = await self._read(intent)
+        if intent.reads_as is State.UNKNOWN and made.went_out:
+            self.record(intent, State.ACCEPTED, made=made, what="found")
+        self.journal.see(intent.intent_id, made)
+        return made
+
+    async def _read(self, intent: Intent) -> Made:
+        identity = intent.exchange_id or ""
+        if intent.kind == "transfer":
+            return await self.exchange.get_transfer(identity)
+        return await self.exchange.get_order(identity)
 
     def record(
         self,
         intent: Intent,
         to: State,
         *,
-        order: Order | None = None,
+        made: Made | None = None,
         error: TradehookError | None = None,
         what: str | None = None,
     ) -> Intent | None:
         """Write what is known now.
 
         Raises:
-            OutcomeUnknown: the journal cannot be written after a send; names the order id that was heard.
+            OutcomeUnknown: the journal cannot be written after a send; names the id that was heard.
         """
         stored = error_to_dict(error) if error is not None else None
         for attempt in range(3):
             try:
-                return self.journal.move(intent, to, order=order, error=stored, what=what)
+                return self.journal.move(intent, to, made=made, error=stored, what=what)
             except IntentConflict as conflict:
-                # An order id that is another intent's cannot be ours: what we sent is in doubt.
+                # An id that is another intent's cannot be ours: what we sent is in doubt.
                 return self.journal.move(intent, State.UNKNOWN, error=error_to_dict(conflict))
             except JournalUnavailable as trouble:
-                heard = f", order {order.order_id}" if order is not None else ""
+                heard = f", {intent.kind} {made.exchange_id}" if made is not None else ""
                 _log.error("Intent %s is %s%s, but: %s", intent.intent_id, to, heard, trouble)
                 time.sleep(0.2 * 2**attempt)
-        raise unknown(intent, order_id=order.order_id if order is not None else None)
+        raise unknown(intent, exchange_id=made.exchange_id if made is not None else None)
 
     async def cancel(self, order_id: str) -> Order:
         """Ask for cancellation; see `Desk.cancel_order`."""
@@ -276,7 +295,7 @@ class Attempts:
         intent = self.journal.by_order(self.exchange.host, order_id)
         if intent is not None:
             self.journal.note(intent.intent_id, "cancel", {"accepted": refusal is None, "status": str(order.status)})
-            self.journal.see_order(intent.intent_id, order)
+            self.journal.see(intent.intent_id, order)
         if refusal is not None and order.status not in (OrderStatus.CANCELING, OrderStatus.CANCELED):
             refusal.message = f"{refusal.message} It is {order.status} now."
             refusal.args = (refusal.message,)
@@ -284,17 +303,18 @@ class Attempts:
         return order
 
 
-def unknown(intent: Intent, *, order_id: str | None = None) -> OutcomeUnknown:
-    """The error for an intent whose order may or may not exist."""
-    order_id = order_id or intent.order_id
-    named = f" If it exists, it is order {order_id}." if order_id else ""
+def unknown(intent: Intent, *, exchange_id: str | None = None) -> OutcomeUnknown:
+    """The error for an intent whose order or transfer may or may not exist."""
+    exchange_id = exchange_id or intent.exchange_id
+    what = intent.kind
+    named = f" If it exists, it is {what} {exchange_id}." if exchange_id else ""
     return OutcomeUnknown(
-        "The order was sent, and no answer came that tells whether it was placed. It may exist or not: "
-        f"do not enter it again.{named} Look at `tradehook orders` and `tradehook intents show {intent.intent_id}`.",
+        f"The {what} was sent, and no answer came that tells whether the exchange took it. It may exist or not: do not "
+        f"enter it again.{named} Look at `tradehook {what}s` and `tradehook intents show {intent.intent_id}`.",
         intent_id=intent.intent_id,
         next_step=f"tradehook intents show {intent.intent_id}",
         exchange=intent.exchange,
-        order_id=order_id,
+        **{f"{what}_id": exchange_id},
     )
 
 
@@ -302,28 +322,7 @@ def _busy(intent: Intent) -> TradehookError:
     """Another process has had it for too long: in doubt once it has sent, else just in use."""
     if intent.state is State.CREATED:
         return Interrupted(
-            f"Another process is asking for approval of intent {intent.intent_id}. Nothing was traded yet.",
+            f"Another process is asking for approval of intent {intent.intent_id}. Nothing was sent yet.",
             exchange=intent.exchange,
         )
     return unknown(intent)
-
-
-def _terms(order: SizedOrder) -> tuple[object, ...]:
-    """What a person approves."""
-    return (
-        order.base,
-        order.quote,
-        order.side,
-        order.quantity,
-        order.unit,
-        order.price,
-        order.chain,
-        order.base_address,
-    )
-
-
-def _outcome(intent: Intent, *, is_stored: bool) -> Outcome:
-    order, sized = intent.last_order, intent.sized
-    if order is None or sized is None:
-        raise UnexpectedResponse(f"Intent {intent.intent_id} was accepted, but its order is not in the journal.")
-    return Outcome(intent_id=intent.intent_id, order=order, sized=sized, is_stored=is_stored)

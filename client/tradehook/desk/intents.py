@@ -6,7 +6,7 @@ States move only forward along these arrows, each written to the journal before 
     PREPARED -> SENDING -> CREATED -> EXECUTING -> ACCEPTED | REJECTED | UNKNOWN     (signed orders)
     SENDING, EXECUTING -> PREPARED   when it is certain that nothing was carried out
     CREATED  -> PREPARED             a created order that is not executed moves nothing
-    UNKNOWN  -> ACCEPTED             when the order's id is known and its own status shows it
+    UNKNOWN  -> ACCEPTED             when the order's or transfer's id is known and its own status shows it
 
 `SENDING` and `EXECUTING` whose owner is gone read as `UNKNOWN`: the process died between sending and hearing.
 """
@@ -19,16 +19,15 @@ import os
 import socket
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tradehook import errors
 from tradehook.errors import InvalidInput, TradehookError
 from tradehook.models import Order, SizedOrder
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from tradehook.transfers import Transfer
 
 LONGEST_ID = 200
 _FOREIGN_OWNER_SECONDS = 180.0
@@ -53,7 +52,7 @@ class Intent:
 
     intent_id: str
     kind: str
-    """`order` or `plan`."""
+    """`order`, `transfer` or `plan`."""
     exchange: str
     host: str
     environment: str
@@ -70,10 +69,11 @@ class Intent:
     attempt: int
     owner: str | None
     sending_at: datetime | None
-    order_id: str | None
-    order: dict[str, Any] | None
-    """The order as last seen."""
-    order_is_final: bool
+    exchange_id: str | None
+    """What the exchange calls the order or transfer that came of it."""
+    seen: dict[str, Any] | None
+    """How that was last seen."""
+    is_final: bool
     error: dict[str, Any] | None
     created_at: datetime
     updated_at: datetime
@@ -96,9 +96,19 @@ class Intent:
         return SizedOrder.model_validate(self.request) if self.kind == "order" and self.request else None
 
     @property
+    def order_id(self) -> str | None:
+        """The order that came of it; `None` before there is one, and for a transfer."""
+        return self.exchange_id if self.kind == "order" else None
+
+    @property
     def last_order(self) -> Order | None:
         """The order as last seen at the exchange."""
-        return Order.model_validate(self.order) if self.order else None
+        return Order.model_validate(self.seen) if self.seen and self.kind == "order" else None
+
+    @property
+    def last_transfer(self) -> Transfer | None:
+        """The transfer as last seen at the exchange."""
+        return Transfer.model_validate(self.seen) if self.seen and self.kind == "transfer" else None
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dict of JSON types, for `--json` and XCom."""
@@ -113,30 +123,12 @@ class Intent:
             "asked": self.asked,
             "request": self.request,
             "attempt": self.attempt,
-            "order_id": self.order_id,
-            "order": self.order,
+            f"{self.kind}_id": self.exchange_id,
+            self.kind: self.seen,
             "error": self.error,
             "created_at": iso(self.created_at),
             "updated_at": iso(self.updated_at),
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of an intent that was carried out."""
-
-    intent_id: str
-    order: Order
-    """The order as last seen."""
-    sized: SizedOrder
-    """What was sent."""
-    is_stored: bool
-    """Whether nothing was sent this time, because it had been sent before."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """A plain dict of JSON types, for `--json` and XCom."""
-        order = self.order.model_copy(update={"payloads": ()}).to_dict()
-        return {"intent_id": self.intent_id, "is_stored": self.is_stored, **order, "sent": self.sized.to_dict()}
 
 
 def iso(at: datetime) -> str:
@@ -165,6 +157,33 @@ def hash_of(asked: dict[str, Any]) -> str:
 def derived_id(*parts: str) -> str:
     """An intent id from its parts: the same parts give the same id, on every try and every machine."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def read_intent(row: Any) -> Intent:
+    """An intent from its row in the journal."""
+    return Intent(
+        intent_id=row.intent_id,
+        kind=row.kind,
+        exchange=row.exchange,
+        host=row.host,
+        environment=row.environment,
+        account=row.account,
+        account_id=row.account_id,
+        source=row.source,
+        asked=json.loads(row.asked),
+        asked_hash=row.asked_hash,
+        request=json.loads(row.request) if row.request else None,
+        state=State(row.state),
+        attempt=row.attempt,
+        owner=row.owner,
+        sending_at=datetime.fromisoformat(row.sending_at) if row.sending_at else None,
+        exchange_id=row.exchange_id,
+        seen=json.loads(row.seen) if row.seen else None,
+        is_final=row.is_final,
+        error=json.loads(row.error) if row.error else None,
+        created_at=datetime.fromisoformat(row.created_at),
+        updated_at=datetime.fromisoformat(row.updated_at),
+    )
 
 
 # --- owners -----------------------------------------------------------------------------------------------------

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from tradehook.desk.intents import Intent, State, hash_of, iso
+from tradehook.desk.destinations import Destinations
+from tradehook.desk.intents import Intent, State, hash_of, iso, read_intent
+from tradehook.desk.proofs import Proofs
 from tradehook.desk.schema import open_database, reading, upgrade, writing
 from tradehook.desk.tables import EVENT, INTENT, META, TRADING
 from tradehook.errors import GuardRefused, IntentConflict, InvalidInput
@@ -24,11 +26,11 @@ from tradehook.errors import GuardRefused, IntentConflict, InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
-    from tradehook.models import Order
+    from tradehook.desk.deeds import Made
 
-NEWEST = "0001"
+NEWEST = "0002"
 EVERYWHERE = "*"
 
 
@@ -37,6 +39,8 @@ class Journal:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.destinations = Destinations(engine)
+        self.proofs = Proofs(engine)
 
     @classmethod
     def open(cls, url: str) -> Journal:
@@ -104,7 +108,7 @@ class Journal:
             "asked_hash": digest,
             "state": str(State.PREPARED),
             "attempt": 0,
-            "order_is_final": False,
+            "is_final": False,
             "created_at": now,
             "updated_at": now,
         }
@@ -114,8 +118,8 @@ class Journal:
                 connection.execute(insert(INTENT).values(row))
                 _add_event(connection, intent_id, "prepared", {"source": source})
                 found = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one()
-                return _intent(found), True
-        intent = _intent(found)
+                return read_intent(found), True
+        intent = read_intent(found)
         if intent.asked_hash != digest:
             raise IntentConflict(
                 f"Intent {intent_id} stands for another request already: it asked for {_words(intent.asked)}. "
@@ -139,7 +143,7 @@ class Journal:
         """The intent of this id, if there is one."""
         with reading(self.engine) as connection:
             found = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one_or_none()
-        return _intent(found) if found is not None else None
+        return read_intent(found) if found is not None else None
 
     def find(self, beginning: str) -> Intent:
         """The one intent whose id is this or begins so.
@@ -166,28 +170,31 @@ class Journal:
             stored = {*states, *senders}
             query = query.where(INTENT.c.state.in_([str(state) for state in stored]))
         with reading(self.engine) as connection:
-            found = [_intent(row) for row in connection.execute(query.limit(limit if not states else None))]
+            found = [read_intent(row) for row in connection.execute(query.limit(limit if not states else None))]
         return [intent for intent in found if not states or intent.reads_as in states][:limit]
 
-    def open_orders(self, host: str, *, account_id: str | None = None) -> Sequence[Intent]:
-        """Accepted orders at this host that have not come to their end, oldest first; one account's if it is named."""
+    def open_orders(self, host: str, *, account_id: str | None = None, kind: str = "order") -> Sequence[Intent]:
+        """Accepted orders (or transfers) at this host that have not come to their end, oldest first.
+
+        One account's, if it is named.
+        """
         query = (
             select(INTENT)
-            .where(INTENT.c.state == str(State.ACCEPTED), INTENT.c.order_is_final.is_(False))
-            .where(INTENT.c.kind == "order", INTENT.c.host == host)
+            .where(INTENT.c.state == str(State.ACCEPTED), INTENT.c.is_final.is_(False))
+            .where(INTENT.c.kind == kind, INTENT.c.host == host)
             .order_by(INTENT.c.created_at)
         )
         if account_id is not None:
             query = query.where(INTENT.c.account_id == account_id)
         with reading(self.engine) as connection:
-            return [_intent(row) for row in connection.execute(query)]
+            return [read_intent(row) for row in connection.execute(query)]
 
     def by_order(self, host: str, order_id: str) -> Intent | None:
         """The intent that an order came from, if it came from here."""
-        query = select(INTENT).where(INTENT.c.host == host, INTENT.c.order_id == order_id)
+        query = select(INTENT).where(INTENT.c.host == host, INTENT.c.exchange_id == order_id)
         with reading(self.engine) as connection:
             found = connection.execute(query).one_or_none()
-        return _intent(found) if found is not None else None
+        return read_intent(found) if found is not None else None
 
     def settle(self, intent: Intent, request: Mapping[str, Any]) -> Intent:
         """Store what was asked as what will be sent. The first to settle wins; a rerun continues it."""
@@ -242,7 +249,7 @@ class Journal:
         intent: Intent,
         to: State,
         *,
-        order: Order | None = None,
+        made: Made | None = None,
         error: Mapping[str, Any] | None = None,
         what: str | None = None,
     ) -> Intent | None:
@@ -251,8 +258,8 @@ class Journal:
         A sender that was paused and woke up late can therefore never undo what was found out meanwhile.
         """
         values: dict[str, Any] = {"state": str(to), "updated_at": _now(), "error": json.dumps(error) if error else None}
-        if order is not None:
-            values |= _order_columns(order)
+        if made is not None:
+            values |= _columns(made)
         with writing(self.engine) as connection:
             try:
                 done = connection.execute(
@@ -265,34 +272,35 @@ class Journal:
                     .values(values)
                 )
             except IntegrityError:
-                raise IntentConflict(f"Order {order.order_id if order else ''} belongs to another intent.") from None
+                named = made.exchange_id if made else ""
+                raise IntentConflict(f"{intent.kind.capitalize()} {named} belongs to another intent.") from None
             if done.rowcount != 1:
                 return None
             detail: dict[str, Any] = {"from": str(intent.state)}
-            if order is not None:
-                detail |= {"order_id": order.order_id, "status": str(order.status)}
+            if made is not None:
+                detail |= {f"{intent.kind}_id": made.exchange_id, "status": str(made.status)}
             if error:
                 detail["error"] = dict(error)
             _add_event(connection, intent.intent_id, what or str(to).lower(), detail)
         return self.get(intent.intent_id)
 
-    def see_order(self, intent_id: str, order: Order) -> bool:
-        """Record how an accepted order stands now; whether that is news. An order that ended never changes."""
+    def see(self, intent_id: str, made: Made) -> bool:
+        """Record how an accepted order or transfer stands now; whether that is news. One that ended never changes."""
         with writing(self.engine) as connection:
             row = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one()
-            # A status alone must not wipe out what was known of the order.
-            known = json.loads(row.order_seen) if row.order_seen else {}
-            told = {name: value for name, value in _seen(order).items() if value is not None}
+            # A status alone must not wipe out what was known of it.
+            known = json.loads(row.seen) if row.seen else {}
+            told = {name: value for name, value in _seen(made).items() if value is not None}
             seen = json.dumps({**known, **told})
-            if row.order_is_final or row.order_seen == seen or row.order_id != order.order_id:
+            if row.is_final or row.seen == seen or row.exchange_id != made.exchange_id:
                 return False
             connection.execute(
                 update(INTENT)
                 .where(INTENT.c.intent_id == intent_id)
-                .values(order_seen=seen, order_is_final=order.is_final, updated_at=_now())
+                .values(seen=seen, is_final=made.is_final, updated_at=_now())
             )
-            detail = {"order_id": order.order_id, "status": str(order.status), "filled": _seen(order).get("filled")}
-            _add_event(connection, intent_id, "order", detail)
+            detail = {f"{row.kind}_id": made.exchange_id, "status": str(made.status), "filled": told.get("filled")}
+            _add_event(connection, intent_id, row.kind, detail)
         return True
 
     def refuse(self, intent: Intent, error: Mapping[str, Any]) -> None:
@@ -353,48 +361,14 @@ def _add_event(connection: Connection, intent_id: str, what: str, detail: Mappin
     connection.execute(insert(EVENT).values(intent_id=intent_id, at=_now(), what=what, detail=json.dumps(dict(detail))))
 
 
-def _seen(order: Order) -> dict[str, Any]:
-    """What is kept of an order: payloads are large and worth nothing once signed."""
-    return order.model_copy(update={"payloads": ()}).to_dict()
+def _seen(made: Made) -> dict[str, Any]:
+    """What is kept of an order or transfer: payloads are large and worth nothing once signed."""
+    return made.model_copy(update={"payloads": ()}).to_dict()
 
 
-def _order_columns(order: Order) -> dict[str, Any]:
-    return {
-        "order_id": order.order_id,
-        "order_seen": json.dumps(_seen(order)),
-        "order_is_final": order.is_final,
-    }
+def _columns(made: Made) -> dict[str, Any]:
+    return {"exchange_id": made.exchange_id, "seen": json.dumps(_seen(made)), "is_final": made.is_final}
 
 
 def _words(asked: Mapping[str, Any]) -> str:
     return " ".join(str(value) for value in asked.values() if isinstance(value, str))[:120]
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-def _intent(row: Row[Any]) -> Intent:
-    return Intent(
-        intent_id=row.intent_id,
-        kind=row.kind,
-        exchange=row.exchange,
-        host=row.host,
-        environment=row.environment,
-        account=row.account,
-        account_id=row.account_id,
-        source=row.source,
-        asked=json.loads(row.asked),
-        asked_hash=row.asked_hash,
-        request=json.loads(row.request) if row.request else None,
-        state=State(row.state),
-        attempt=row.attempt,
-        owner=row.owner,
-        sending_at=_time(row.sending_at),
-        order_id=row.order_id,
-        order=json.loads(row.order_seen) if row.order_seen else None,
-        order_is_final=row.order_is_final,
-        error=json.loads(row.error) if row.error else None,
-        created_at=datetime.fromisoformat(row.created_at),
-        updated_at=datetime.fromisoformat(row.updated_at),
-    )

@@ -1,12 +1,12 @@
-"""The second step of a signed order: compare, ask, sign, execute.
+"""The second step of a signed order or transfer: compare, ask, sign, execute.
 
 Until the execute leaves, nothing has moved, and everything that stops it leads back to PREPARED. Once one
-may have arrived, no later answer can make that undone: doubt ends only by the order's own status.
+may have arrived, no later answer can make that undone: doubt ends only by its own status.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tradehook.desk.intents import State
 from tradehook.errors import GuardRefused, PayloadMismatch, TradehookError
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tradehook.desk.attempts import Attempts
+    from tradehook.desk.deeds import Deed, MadeT, SettledT
     from tradehook.desk.intents import Intent
-    from tradehook.models import Order, SizedOrder
     from tradehook.session import Token
     from tradehook.wire import Request, Write
 
@@ -25,25 +25,26 @@ if TYPE_CHECKING:
 async def sign_and_execute(
     attempts: Attempts,
     sending: Intent,
+    deed: Deed[SettledT, MadeT],
     *,
-    sized: SizedOrder,
-    created: Order,
-    approve: Callable[[SizedOrder, Order], bool] | None,
+    settled: SettledT,
+    created: MadeT,
+    approve: Callable[[Any, Any], bool] | None,
 ) -> None:
-    """Take a created order to market, or leave it unsigned.
+    """Send what was created on its way, or leave it unsigned.
 
     Raises:
         GuardRefused: trading was frozen meanwhile; nothing was signed.
         Interrupted: we were told to stop; nothing was signed.
         NetworkError: the exchange could not be reached; nothing was signed.
     """
-    intent = attempts.record(sending, State.CREATED, order=created)
+    intent = attempts.record(sending, State.CREATED, made=created)
     if intent is None:
         return
     try:
-        write = attempts.exchange.execute_order(sized, created=created)
-        if approve is not None and not approve(sized, created):
-            raise GuardRefused("Not approved; nothing was signed or traded.", rule="approval")
+        write = deed.execute(attempts.exchange, settled, created)
+        if approve is not None and not approve(settled, created):
+            raise GuardRefused("Not approved; nothing was signed or sent.", rule="approval")
     except (PayloadMismatch, GuardRefused) as error:
         attempts.record(intent, State.REJECTED, error=error)
         return
@@ -64,7 +65,12 @@ async def sign_and_execute(
 
 
 async def _execute(
-    attempts: Attempts, executing: Intent, write: Write[Order], *, request: Request, token: Token
+    attempts: Attempts,
+    executing: Intent,
+    write: Write[MadeT],
+    *,
+    request: Request,
+    token: Token,
 ) -> None:
     """Send the signatures; after doubt look at the status, and only if it still waits send the same bytes."""
     session = attempts.exchange.session
@@ -74,7 +80,7 @@ async def _execute(
         try:
             if attempt > 1:
                 request, token = await session.prepare(write.request)
-            order = session.understand(await session.send_once(request), write.read)
+            made = session.understand(await session.send_once(request), write.read)
         except TradehookError as error:
             last = error
             word = verdict("execute", error)
@@ -91,7 +97,7 @@ async def _execute(
             attempts.record(executing, State.UNKNOWN, what="interrupted")
             raise
         else:
-            attempts.record(executing, State.ACCEPTED, order=order)
+            attempts.record(executing, State.ACCEPTED, made=made)
             return
     if may_have_arrived:
         if not await attempts.look(executing):

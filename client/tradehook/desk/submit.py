@@ -1,4 +1,4 @@
-"""The desk: places orders once, cancels them, and says truthfully what became of them.
+"""The desk: places orders and sends transfers once, cancels orders, and says truthfully what became of them.
 
 A money operation runs on a thread of the desk's own, over a blocking line, from its start to its end.
 Whoever asked only waits: a time-out, a cancellation or a signal interrupts the waiting, never the
@@ -11,11 +11,12 @@ import os
 import threading
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from tradehook.desk import watch
-from tradehook.desk.attempts import Asked, Attempts, unknown
-from tradehook.desk.intents import Outcome, State, check_intent_id, this_owner
+from tradehook.desk.attempts import Asked, Attempts
+from tradehook.desk.deeds import OrderDeed, Outcome, TransferDeed, TransferOutcome
+from tradehook.desk.intents import check_intent_id, this_owner
 from tradehook.errors import ConfigurationError
 from tradehook.run import run
 
@@ -23,13 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tradehook.contract import Exchange
+    from tradehook.desk.deeds import Deed
     from tradehook.desk.journal import Journal
     from tradehook.models import NewOrder, Order, SizedOrder
+    from tradehook.transfers import NewTransfer, SizedTransfer, Transfer
 
 _THREADS = 8
 _CANCEL_THREADS = 2
 
-__all__ = ["Desk", "Outcome"]
+__all__ = ["Desk", "Outcome", "TransferOutcome"]
 
 
 class Desk:
@@ -59,7 +62,7 @@ class Desk:
             is_stopping=self._is_stopping,
         )
         self._lock = threading.Lock()
-        self._running: dict[str, tuple[NewOrder, Future[Outcome]]] = {}
+        self._running: dict[str, tuple[NewOrder | NewTransfer, Future[Any]]] = {}
 
     def place_order(
         self,
@@ -104,21 +107,62 @@ class Desk:
         approve: Callable[[SizedOrder, Order], bool] | None = None,
     ) -> Future[Outcome]:
         """The same without waiting. Cancelling the future, or not looking at it, does not stop the order."""
-        check_intent_id(intent_id)
+        asked = Asked(intent_id=intent_id, source=source, shown=sized, approve=approve)
+        return self._begin(order, asked, lambda: OrderDeed(order))
+
+    def create_transfer(
+        self,
+        transfer: NewTransfer,
+        *,
+        intent_id: str,
+        source: str,
+        sized: SizedTransfer | None = None,
+        approve: Callable[[SizedTransfer, Transfer], bool] | None = None,
+    ) -> TransferOutcome:
+        """Send a transfer at most once for this intent id, and return it as first heard of.
+
+        Calling again with the same id and the same transfer sends nothing and returns (or raises) what is stored.
+        May therefore be repeated freely. Takes and raises what `place_order` does, and:
+
+        Raises:
+            GuardRefused: `rule` is `destination`: the address is not on the list (any more).
+        """
+        return self.start_transfer(transfer, intent_id=intent_id, source=source, sized=sized, approve=approve).result()
+
+    def start_transfer(
+        self,
+        transfer: NewTransfer,
+        *,
+        intent_id: str,
+        source: str,
+        sized: SizedTransfer | None = None,
+        approve: Callable[[SizedTransfer, Transfer], bool] | None = None,
+    ) -> Future[TransferOutcome]:
+        """The same without waiting. Cancelling the future, or not looking at it, does not stop the transfer."""
+        asked = Asked(intent_id=intent_id, source=source, shown=sized, approve=approve)
+        return self._begin(transfer, asked, lambda: TransferDeed(transfer, self.journal.destinations))
+
+    async def size_transfer(self, transfer: NewTransfer) -> SizedTransfer:
+        """What would be sent for this transfer, its label looked up. Sends nothing. Raises `InvalidInput`."""
+        return await TransferDeed(transfer, self.journal.destinations).settle(self.exchange)
+
+    def _begin(
+        self, wanted: NewOrder | NewTransfer, asked: Asked, deed: Callable[[], OrderDeed | TransferDeed]
+    ) -> Future[Any]:
+        check_intent_id(asked.intent_id)
         self._check_process()
-        future: Future[Outcome] = Future()
+        future: Future[Any] = Future()
         future.set_running_or_notify_cancel()  # from here on it cannot be cancelled
         with self._lock:
-            running = self._running.get(intent_id)
-            if running is not None and running[0] == order:
+            running = self._running.get(asked.intent_id)
+            if running is not None and running[0] == wanted:
                 return running[1]  # two callers, one deed: both hear the same
             if running is None:
-                self._running[intent_id] = (order, future)
+                self._running[asked.intent_id] = (wanted, future)
         try:
-            asked = Asked(intent_id=intent_id, source=source, shown=sized, approve=approve)
-            self._threads.submit(self._carry_out, future, order, asked)
+            self._threads.submit(self._carry_out, future, deed(), asked)
         except RuntimeError:
-            self._forget(intent_id, future)
+            self._forget(asked.intent_id, future)
             future.set_exception(ConfigurationError("The desk is closed; nothing was sent."))
         return future
 
@@ -135,17 +179,16 @@ class Desk:
 
     def follow(self, intent_id: str) -> Order:
         """Read an intent's order at the exchange now, record it, return it."""
-        intent = self.journal.get(intent_id)
-        if intent.order_id is None:
-            raise unknown(intent)
-        if intent.reads_as is State.UNKNOWN:
-            run(self._attempts.look(intent))
-        order = run(self.exchange.get_order(intent.order_id))
-        self.journal.see_order(intent_id, order)
-        return self.journal.get(intent_id).last_order or order
+        order = run(self._attempts.follow(self.journal.get(intent_id)))
+        return self.journal.get(intent_id).last_order or cast("Order", order)
+
+    def follow_transfer(self, intent_id: str) -> Transfer:
+        """Read an intent's transfer at the exchange now, record it, return it."""
+        transfer = run(self._attempts.follow(self.journal.get(intent_id)))
+        return self.journal.get(intent_id).last_transfer or cast("Transfer", transfer)
 
     def sweep(self) -> list[watch.Change]:
-        """Look at every open order of this journal, and return what changed; see `watch.py`."""
+        """Look at every open order and transfer of this journal, and return what changed; see `watch.py`."""
         return run(watch.sweep(self.exchange, self.journal))
 
     def stop(self) -> None:
@@ -164,9 +207,9 @@ class Desk:
 
     # --- one intent, on a thread of the desk ----------------------------------------------------------------
 
-    def _carry_out(self, future: Future[Outcome], order: NewOrder, asked: Asked) -> None:
+    def _carry_out(self, future: Future[Any], deed: OrderDeed | TransferDeed, asked: Asked) -> None:
         try:
-            outcome = run(self._attempts.place(order, asked))
+            outcome = run(self._attempts.carry_out(cast("Deed[Any, Any]", deed), asked))
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
             self._forget(asked.intent_id, future)
             future.set_exception(error)
@@ -174,7 +217,7 @@ class Desk:
             self._forget(asked.intent_id, future)
             future.set_result(outcome)
 
-    def _forget(self, intent_id: str, future: Future[Outcome]) -> None:
+    def _forget(self, intent_id: str, future: Future[Any]) -> None:
         with self._lock:
             if intent_id in self._running and self._running[intent_id][1] is future:
                 del self._running[intent_id]

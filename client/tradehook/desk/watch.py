@@ -1,4 +1,4 @@
-"""Follows orders to their end: one list of open orders for all of them, one read for each that left it."""
+"""Follows orders and transfers to their end: one list for all open orders, one read for each that is not in it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tradehook.models import OrderStatus
 
 if TYPE_CHECKING:
     from tradehook.contract import Exchange
+    from tradehook.desk.deeds import Made
     from tradehook.desk.intents import Intent
     from tradehook.desk.journal import Journal
-    from tradehook.models import Order
 
 _log = logging.getLogger(__name__)
 
@@ -22,25 +22,33 @@ OPEN_STATUSES = (OrderStatus.PENDING, OrderStatus.OPEN, OrderStatus.CANCELING)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """News of one order: its intent and how it stands now."""
+    """News of one order or transfer: its intent and how it stands now."""
 
     intent: Intent
-    order: Order
+    made: Made
 
 
 async def sweep(exchange: Exchange, journal: Journal) -> list[Change]:
-    """Look at the journal's open orders of this account and return those that changed.
+    """Look at the journal's open orders and transfers of this account and return those that changed.
 
-    Costs nothing while nothing is open, else one request for a hundred open orders, and for each order that
-    has left that list the reading of it. Reads only; may be repeated. An order that cannot be read now is
-    left for the next sweep, so that it holds up no other.
+    Costs nothing while nothing is open, else one request for a hundred open orders, one read for each order that is
+    not in that list (it has ended, or the list shows none that are open), and one for each transfer. Reads only; may
+    be repeated. What cannot be read now is left for the next sweep, so that it holds up nothing else.
 
     Raises:
         TradehookError: the list of open orders could not be read.
     """
-    if not journal.open_orders(exchange.host):
+    if not (journal.open_orders(exchange.host) or journal.open_orders(exchange.host, kind="transfer")):
         return []
-    waiting = journal.open_orders(exchange.host, account_id=await exchange.account_id())
+    account_id = await exchange.account_id()
+    return [
+        *await _sweep_orders(exchange, journal, account_id=account_id),
+        *await _sweep_transfers(exchange, journal, account_id=account_id),
+    ]
+
+
+async def _sweep_orders(exchange: Exchange, journal: Journal, *, account_id: str) -> list[Change]:
+    waiting = journal.open_orders(exchange.host, account_id=account_id)
     if not waiting:
         return []
     listed = {order.order_id: order async for order in exchange.list_orders(statuses=OPEN_STATUSES)}
@@ -52,6 +60,20 @@ async def sweep(exchange: Exchange, journal: Journal) -> list[Change]:
         except TradehookError as error:
             _log.warning("Order %s could not be read: %s", order_id, error.message)
             continue
-        if journal.see_order(intent.intent_id, order):
-            changes.append(Change(intent=journal.get(intent.intent_id), order=order))
+        if journal.see(intent.intent_id, order):
+            changes.append(Change(intent=journal.get(intent.intent_id), made=order))
+    return changes
+
+
+async def _sweep_transfers(exchange: Exchange, journal: Journal, *, account_id: str) -> list[Change]:
+    """One read for each: there are few of them, and their list takes one status at a time."""
+    changes = []
+    for intent in journal.open_orders(exchange.host, account_id=account_id, kind="transfer"):
+        try:
+            transfer = await exchange.get_transfer(intent.exchange_id or "")
+        except TradehookError as error:
+            _log.warning("Transfer %s could not be read: %s", intent.exchange_id, error.message)
+            continue
+        if journal.see(intent.intent_id, transfer):
+            changes.append(Change(intent=journal.get(intent.intent_id), made=transfer))
     return changes

@@ -207,5 +207,5 @@ class PlaceOrderOperator(BaseOperator):
 def result(hook: TrueMarketsHook, intent_id: str) -> dict[str, Any]:
     """What the journal knows of an order by now: plain values, money as text."""
     intent = hook.desk.journal.get(intent_id)
-    order = {name: value for name, value in (intent.order or {}).items() if name != "payloads"}
+    order = {name: value for name, value in (intent.seen or {}).items() if name != "payloads"}
     return {"intent_id": intent_id, **order, "sent": intent.request}

@@ -27,7 +27,7 @@ def test_places_and_follows_to_the_fill(world):
     order = desk.follow("i-1")
     assert (order.status, order.filled) == (OrderStatus.FILLED, Decimal("0.001"))
     intent = desk.journal.get("i-1")
-    assert (intent.state, intent.order_is_final, intent.order_id) == (State.ACCEPTED, True, order.order_id)
+    assert (intent.state, intent.is_final, intent.order_id) == (State.ACCEPTED, True, order.order_id)
     assert [event["what"] for event in desk.journal.events("i-1")] == ["prepared", "sending", "accepted", "order"]
 
 
@@ -206,6 +206,7 @@ def test_doubt_about_an_execute_is_never_undone_by_a_later_no(world):
     world.fault("timeout_after", path="/orders/{id}/execute")
     world.fault("edge_html", path="/orders/{id}/execute")
     world.fault("edge_html", method="GET", path="/orders", times=20)
+    world.fault("edge_html", method="GET", path="/orders/{id}", times=20)
     world.fault("edge_html", method="GET", path="/orders/{id}/status", times=20)
     with pytest.raises(OutcomeUnknown) as caught:
         desk.place_order(ON_CHAIN, intent_id="i-1", source="test")

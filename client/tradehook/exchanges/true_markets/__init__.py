@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from tradehook.budget import Budget
 from tradehook.contract import Capabilities, Spec
-from tradehook.errors import InvalidInput, NotFound, TradehookError
-from tradehook.exchanges.true_markets import orders, parse, sizing
+from tradehook.errors import InvalidInput, NotFound, ResponseError, TradehookError
+from tradehook.exchanges.true_markets import orders, pages, parse, parse_transfers, sizing, transfers
 from tradehook.exchanges.true_markets.auth import TrueMarketsAuth
+from tradehook.exchanges.true_markets.catalogue import Catalogue
 from tradehook.exchanges.true_markets.increments import round_quantity
-from tradehook.models import Order, Quote, Side, Unit, instrument
+from tradehook.models import Order, Quote, Side, Unit
 from tradehook.session import Session
 from tradehook.wire import Request, encode_json
 
@@ -27,6 +28,15 @@ if TYPE_CHECKING:
     from tradehook.exchanges.true_markets.keys import Signer
     from tradehook.line import Line
     from tradehook.models import Asset, Balance, NewOrder, OrderStatus, SizedOrder
+    from tradehook.transfers import (
+        Destination,
+        NewTransfer,
+        Portfolio,
+        SizedTransfer,
+        Transaction,
+        Transfer,
+        TransferStatus,
+    )
     from tradehook.wire import Response, Write
 
 Item = TypeVar("Item")
@@ -49,7 +59,6 @@ SPEC = Spec(
     ),
 )
 SANDBOX_ISSUER = "tradehook-sandbox"
-_ASSETS_FOR_SECONDS = 600.0
 _FIND_IN_PAGES = 10
 
 
@@ -90,7 +99,7 @@ class TrueMarkets:
         self.signer = signer
         self._host = urlsplit(base).netloc
         self._url = base + prefix
-        self._assets: tuple[float, list[Asset]] | None = None
+        self._has_single_read = True
         self.session = Session(
             line,
             auth=TrueMarketsAuth(signer, base_url=base),
@@ -98,6 +107,7 @@ class TrueMarkets:
             exchange=SPEC.name,
             timeout_seconds=timeout_seconds,
         )
+        self._catalogue = Catalogue(self.session, url=self._url)
 
     @property
     def host(self) -> str:
@@ -131,7 +141,7 @@ class TrueMarkets:
         """The catalogue; `venue` is `cefi` (at the exchange) or `defi` (on a chain). Kept for ten minutes."""
         if venue not in (None, "cefi", "defi"):
             raise InvalidInput(f"{venue[:20] if venue else venue!r} is not a venue: write cefi or defi.")
-        for asset in await self._catalogue():
+        for asset in await self._catalogue.assets():
             if venue in (None, asset.venue):
                 yield asset
 
@@ -165,21 +175,34 @@ class TrueMarkets:
         return await self.session.read(request, read)
 
     async def get_order(self, order_id: str) -> Order:
-        """One order, found in the list; when it is too far back, its status alone.
+        """One order as it stands now, by the single read of newer deployments, else found in the list.
+
+        Too far back in the list, its status alone.
 
         Raises:
             NotFound: the exchange does not know it.
         """
-        orders.check_id(order_id)
-        pages = self._pages(lambda cursor: orders.page(self._url, statuses=(), cursor=cursor), parse.order)
+        request = orders.one(self._url, order_id)
+        if self._has_single_read:
+            try:
+                order = await self.session.read(request, lambda response: _row(response, parse.order))
+                return await self._catalogue.name_order(order)
+            except ResponseError as error:
+                if error.status not in (404, 405):
+                    raise
+        # A deployment without the single read answers as if it did not know the order; its status tells which.
+        known = await self._status_of(order_id)
+        self._has_single_read = False
         seen = 0
-        async for order in pages:
+        async for order in self.list_orders():
             if order.order_id == order_id:
-                return await self._named(order)
+                return order
             seen += 1
-            if seen >= _FIND_IN_PAGES * orders.PAGE_SIZE:
+            if seen >= _FIND_IN_PAGES * pages.PAGE_SIZE:
                 break
+        return known
 
+    async def _status_of(self, order_id: str) -> Order:
         def read(response: Response) -> Order:
             word = parse.text(parse.mapping(parse.accepted(response, 200)), "status")
             return Order(order_id=order_id, status=parse.status(word), exchange_status=word[:40])
@@ -196,14 +219,23 @@ class TrueMarkets:
     async def list_orders(
         self, *, statuses: Collection[OrderStatus] = (), since: datetime | None = None
     ) -> AsyncIterator[Order]:
-        """Orders, newest first, each once; pages of 100 are read only when they are reached."""
+        """Orders, newest first, each once; pages of 100 are read only when they are reached.
+
+        Whether orders that are still open are among them differs by deployment: what is listed is there, what is
+        not may be there as well (see `desk/proofs.py`).
+        """
         wanted = tuple(sorted(set(statuses)))
-        async for order in self._pages(
-            lambda cursor: orders.page(self._url, statuses=wanted, cursor=cursor), parse.order
-        ):
+        found = pages.each(
+            self.session,
+            lambda cursor: orders.page(self._url, statuses=wanted, cursor=cursor),
+            parse.order,
+            key=lambda order: order.order_id,
+            created=lambda order: order.created_at,
+        )
+        async for order in found:
             if since and order.created_at and order.created_at < since:
                 return
-            yield await self._named(order)
+            yield await self._catalogue.name_order(order)
 
     async def size_order(self, order: NewOrder) -> SizedOrder:
         """Settle what would be sent. Asks for a price, and for balances and assets where they are needed."""
@@ -211,8 +243,8 @@ class TrueMarkets:
         needs_balances = order.amount.depends_on_balance
         if order.chain:
             balances = await self.balances() if needs_balances else []
-            return sizing.size_on_chain(order, assets=await self._catalogue(), balances=balances)
-        await self._check_market(order)
+            return sizing.size_on_chain(order, assets=await self._catalogue.assets(), balances=balances)
+        await self._catalogue.check_market(order)
         balances = await self.balances() if needs_balances else []
         return sizing.size_at_exchange(order, price=order.price or await self._price_for(order), balances=balances)
 
@@ -227,6 +259,73 @@ class TrueMarkets:
     def cancel_order(self, order_id: str) -> Write[None]:
         """The write that asks for cancellation. See: `DELETE /orders/{id}`."""
         return orders.cancel(self._url, order_id)
+
+    # --- transfers, history, worth ---------------------------------------------------------------------------
+
+    async def get_transfer(self, transfer_id: str) -> Transfer:
+        """One transfer as it stands now. Raises `NotFound`."""
+        transfer = await self.session.read(
+            transfers.one(self._url, transfer_id), lambda response: _row(response, parse_transfers.transfer)
+        )
+        return await self._catalogue.name_transfer(transfer)
+
+    async def list_transfers(
+        self, *, status: TransferStatus | None = None, since: datetime | None = None
+    ) -> AsyncIterator[Transfer]:
+        """Transfers, newest first, each once. See: `GET /transfers`."""
+        found = pages.each(
+            self.session,
+            lambda cursor: transfers.page(self._url, status=status, cursor=cursor),
+            parse_transfers.transfer,
+            key=lambda transfer: transfer.transfer_id,
+            created=lambda transfer: transfer.created_at,
+        )
+        async for transfer in found:
+            if since and transfer.created_at and transfer.created_at < since:
+                return
+            yield await self._catalogue.name_transfer(transfer)
+
+    async def size_transfer(self, transfer: NewTransfer, *, destination: Destination) -> SizedTransfer:
+        """Settle what would be sent. Asks for balances where a share of them was asked for."""
+        balances = await self.balances() if transfer.amount.depends_on_balance else []
+        return transfers.settle(
+            transfer, destination=destination, assets=await self._catalogue.assets(), balances=balances
+        )
+
+    def new_transfer(self, transfer: SizedTransfer) -> Write[Transfer]:
+        """The write that creates it. See: `POST /transfers`."""
+        return transfers.create(self._url, transfer)
+
+    def execute_transfer(self, transfer: SizedTransfer, *, created: Transfer) -> Write[Transfer]:
+        """The write that signs and sends a created transfer. See: `POST /transfers/{id}/execute`."""
+        return transfers.execute(self._url, transfer, created=created, signer=self.signer)
+
+    async def portfolio(self) -> Portfolio:
+        """What the account is worth. Raises `NotFound` where a deployment does not have it."""
+
+        def read(response: Response) -> Portfolio:
+            return parse_transfers.portfolio(parse.accepted(response, 200))
+
+        return await self.session.read(Request("GET", f"{self._url}/portfolio"), read)
+
+    async def list_transactions(self, *, since: datetime | None = None) -> AsyncIterator[Transaction]:
+        """Everything that changed the account, newest first. Raises `NotFound` where a deployment does not have it."""
+
+        def page(cursor: str | None) -> Request:
+            params = [("limit", str(pages.PAGE_SIZE)), *([("cursor", cursor)] if cursor else [])]
+            return Request("GET", f"{self._url}/transactions", params=tuple(params))
+
+        found = pages.each(
+            self.session,
+            page,
+            parse_transfers.transaction,
+            key=lambda transaction: transaction.transaction_id,
+            created=lambda transaction: transaction.created_at,
+        )
+        async for transaction in found:
+            if since and transaction.created_at and transaction.created_at < since:
+                return
+            yield transaction
 
     async def _price_for(self, order: NewOrder) -> Decimal:
         """About what a market order would get now; for a share of a balance, what a small one would get."""
@@ -246,68 +345,9 @@ class TrueMarkets:
                 raise
         return quote.price
 
-    async def _check_market(self, order: NewOrder) -> None:
-        here = [asset for asset in await self._catalogue() if asset.venue == "cefi"]
-        traded = sorted(asset.symbol for asset in here if asset.is_tradeable)
-        if order.quote not in {asset.symbol for asset in here}:
-            raise InvalidInput(
-                f"There is no market {order.market}: the exchange's book is in {sizing.BOOK_CURRENCY}.",
-                suggestions=(instrument(order.base, sizing.BOOK_CURRENCY),),
-            )
-        if order.base in traded:
-            return
-        chains = sorted(asset.chain for asset in await self._catalogue() if asset.symbol == order.base and asset.chain)
-        if chains:
-            raise InvalidInput(
-                f"{order.base} is not traded on the exchange's book. It is on chain: add --chain {chains[0]}."
-            )
-        raise InvalidInput(
-            f"{order.base} is not traded on the exchange's book; it trades {', '.join(traded)}.",
-            suggestions=tuple(traded),
-        )
 
-    async def _catalogue(self) -> list[Asset]:
-        now = self.session.line.monotonic()
-        if self._assets is None or self._assets[0] < now - _ASSETS_FOR_SECONDS:
-            pages = self._pages(self._assets_page, parse.asset, key=lambda asset: asset.asset_id)
-            self._assets = (now, [asset async for asset in pages])
-        return self._assets[1]
-
-    def _assets_page(self, cursor: str | None) -> Request:
-        return Request("GET", f"{self._url}/assets", params=(("cursor", cursor),) if cursor else ())
-
-    async def _pages(
-        self,
-        page: Callable[[str | None], Request],
-        item: Callable[[dict[str, object]], Item],
-        *,
-        key: Callable[[Item], str] = lambda order: order.order_id,  # type: ignore[attr-defined]
-    ) -> AsyncIterator[Item]:
-        """Every item of every page, once: pages overlap where cursors have only whole seconds."""
-        cursor: str | None = None
-        seen: set[str] = set()
-        while True:
-            body = await self.session.read(page(cursor), lambda response: parse.accepted(response, 200))
-            found = [item(row) for row in parse.rows(body)]
-            fresh = [entry for entry in found if key(entry) not in seen]
-            seen.update(key(entry) for entry in fresh)
-            for entry in fresh:
-                yield entry
-            following = parse.next_cursor(body)
-            if following is None or following == cursor or not fresh:
-                return
-            cursor = following
-
-    async def _named(self, order: Order) -> Order:
-        """The order with symbols in place of contract addresses, where the catalogue knows them."""
-        if not any(name and len(name) > 15 for name in (order.base, order.quote)):
-            return order
-        names = {asset.address: asset for asset in await self._catalogue() if asset.address}
-        base, quote = (names.get(name or "") for name in (order.base, order.quote))
-        return order.model_copy(
-            update={
-                "base": base.symbol if base else order.base,
-                "quote": quote.symbol if quote else order.quote,
-                "chain": order.chain or (base.chain if base else None),
-            }
-        )
+def _row(response: Response, read: Callable[[dict[str, Any]], Item]) -> Item:
+    """A single thing, which some deployments wrap in `data`."""
+    body = parse.mapping(parse.accepted(response, 200))
+    inner = body.get("data")
+    return read(inner if isinstance(inner, dict) else body)

@@ -14,6 +14,7 @@ from tradehook.amounts import plain
 from tradehook.errors import InsufficientFunds, InvalidInput, InvalidOrder, PayloadMismatch, UnexpectedResponse
 from tradehook.exchanges.true_markets import parse
 from tradehook.exchanges.true_markets.auth import stamp
+from tradehook.exchanges.true_markets.pages import PAGE_SIZE
 from tradehook.models import Order, OrderStatus, Side, Unit
 from tradehook.wire import Request, Write, encode_json
 
@@ -21,10 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tradehook.exchanges.true_markets.keys import Signer
-    from tradehook.models import ChainQuote, SizedOrder
+    from tradehook.models import ChainQuote, Payload, SizedOrder
     from tradehook.wire import Response
 
-PAGE_SIZE = 100
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 
 
@@ -50,7 +50,7 @@ def place(url: str, order: SizedOrder) -> Write[Order]:
     def read(response: Response) -> Order:
         return _created(parse.mapping(parse.accepted(response, 200, 201)), order)
 
-    return Write(_money("POST", f"{url}/orders", body), read, "create" if order.chain else "single")
+    return Write(money("POST", f"{url}/orders", body), read, "create" if order.chain else "single")
 
 
 def execute(url: str, order: SizedOrder, *, created: Order, signer: Signer) -> Write[Order]:
@@ -66,18 +66,23 @@ def execute(url: str, order: SizedOrder, *, created: Order, signer: Signer) -> W
         word = parse.mapping(parse.accepted(response, 200)).get("status")
         return created.model_copy(update={"status": parse.status(word), "exchange_status": str(word), "payloads": ()})
 
-    return Write(_money("POST", f"{url}/orders/{created.order_id}/execute", body), read, "execute")
+    return Write(money("POST", f"{url}/orders/{created.order_id}/execute", body), read, "execute")
 
 
-def check_id(order_id: str) -> str:
+def check_id(identity: str, *, what: str = "order") -> str:
     """The id, if it can be one: it becomes part of an address.
 
     Raises:
         InvalidInput: it cannot.
     """
-    if not _ID.fullmatch(order_id):
-        raise InvalidInput(f"{order_id[:40]!r} is not an order's id. `tradehook orders` shows them.")
-    return order_id
+    if not _ID.fullmatch(identity):
+        raise InvalidInput(f"{identity[:40]!r} is not the id of a {what}. `tradehook {what}s` shows them.")
+    return identity
+
+
+def one(url: str, order_id: str) -> Request:
+    """The request for one order; not every deployment has it."""
+    return Request("GET", f"{url}/orders/{check_id(order_id)}")
 
 
 def cancel(url: str, order_id: str) -> Write[None]:
@@ -88,7 +93,7 @@ def cancel(url: str, order_id: str) -> Write[None]:
         if response.status not in (200, 202, 204):
             raise parse.refusal(response)
 
-    return Write(_money("DELETE", f"{url}/orders/{order_id}", None), read, "cancel")
+    return Write(money("DELETE", f"{url}/orders/{order_id}", None), read, "cancel")
 
 
 def page(url: str, *, statuses: tuple[OrderStatus, ...], cursor: str | None) -> Request:
@@ -108,26 +113,31 @@ def verify(order: SizedOrder, created: Order) -> None:
         PayloadMismatch: they differ, or it cannot be told.
     """
     if not created.payloads:
-        raise _mismatch("there is nothing to sign")
+        raise mismatch("there is nothing to sign")
     quote = created.chain_quote
     if quote is None:
-        raise _mismatch("it came without a quote")
+        raise mismatch("it came without a quote")
     if quote.issues:
-        raise _mismatch(f"it came with issues: {'; '.join(quote.issues)}")
+        raise mismatch(f"it came with issues: {'; '.join(quote.issues)}")
     for what, asked, offered in (
         ("the asset", order.base_address or order.base, quote.base),
         ("the quote asset", order.quote_address or order.quote, quote.quote),
     ):
         if not same_address(asked, offered):
-            raise _mismatch(f"{what} is another one")
+            raise mismatch(f"{what} is another one")
     if quote.quantity != order.quantity:
-        raise _mismatch(f"it takes {plain(quote.quantity)}, {plain(order.quantity)} was ordered")
+        raise mismatch(f"it takes {plain(quote.quantity)}, {plain(order.quantity)} was ordered")
     if quote.output <= 0:
-        raise _mismatch("nothing would come back")
+        raise mismatch("nothing would come back")
     for item in created.payloads:
-        if item.digest.lower() != hashlib.sha256(item.payload.encode()).hexdigest():
-            raise _mismatch("a digest does not belong to its payload")
+        check_digest(item)
         _verify_terms(order, quote, item.payload)
+
+
+def check_digest(item: Payload) -> None:
+    """Raises `PayloadMismatch` when a payload's digest is not its own."""
+    if item.digest.lower() != hashlib.sha256(item.payload.encode()).hexdigest():
+        raise mismatch("a digest does not belong to its payload")
 
 
 def same_address(first: str, second: str) -> bool:
@@ -142,10 +152,10 @@ def _verify_terms(order: SizedOrder, quote: ChainQuote, payload: str) -> None:
     try:
         activity = json.loads(payload)
     except (ValueError, RecursionError):
-        raise _mismatch("a payload cannot be read") from None
+        raise mismatch("a payload cannot be read") from None
     parameters = activity.get("parameters") if isinstance(activity, dict) else None
     if not isinstance(parameters, dict):
-        raise _mismatch("a payload does not say what it does")
+        raise mismatch("a payload does not say what it does")
     buys = order.side is Side.BUY
     expected = {
         "side": str(order.side),
@@ -158,12 +168,13 @@ def _verify_terms(order: SizedOrder, quote: ChainQuote, payload: str) -> None:
     }
     for name, value in expected.items():
         if name not in parameters:
-            raise _mismatch(f"a payload does not tell its {name}")
-        if not _agrees(parameters[name], value):
-            raise _mismatch(f"a payload's {name} is another one")
+            raise mismatch(f"a payload does not tell its {name}")
+        if not agrees(parameters[name], value):
+            raise mismatch(f"a payload's {name} is another one")
 
 
-def _agrees(said: object, expected: str | None) -> bool:
+def agrees(said: object, expected: str | None) -> bool:
+    """Whether a payload's word is what was meant: as a number, an address or a text."""
     if not isinstance(said, str) or expected is None:
         return False
     try:
@@ -199,11 +210,13 @@ def _created(body: Mapping[str, Any], order: SizedOrder) -> Order:
     )
 
 
-def _mismatch(what: str) -> PayloadMismatch:
+def mismatch(what: str) -> PayloadMismatch:
+    """The error for something that is not signed."""
     return PayloadMismatch(f"Not signed: {what}. Nothing was traded.", exchange=parse.EXCHANGE)
 
 
-def _money(method: str, url: str, body: Mapping[str, Any] | None) -> Request:
+def money(method: str, url: str, body: Mapping[str, Any] | None) -> Request:
+    """A request of the money lane, over a connection of its own."""
     return Request(
         method,
         url,

@@ -30,7 +30,7 @@ DOLLARS = frozenset({"USD", "USDC", "PYUSD"})
 FEE_RESERVE = Decimal("0.001")
 """Set aside when spending "all": the fee is not published; about 0.0004 was seen (truemarkets-api 8.4)."""
 _CENT = Decimal("0.01")
-_WIDE = Context(prec=60)
+WIDE = Context(prec=60)
 """Room for 18 digits before the point and 18 behind it, and for what multiplying adds."""
 
 
@@ -87,7 +87,7 @@ def size_on_chain(order: NewOrder, *, assets: Sequence[Asset], balances: Sequenc
     Raises:
         InvalidInput: no or several assets of that name, or an amount that the chain does not take.
     """
-    base, quote = (_one_asset(symbol, chain=order.chain or "", assets=assets) for symbol in (order.base, order.quote))
+    base, quote = (one_asset(symbol, chain=order.chain or "", assets=assets) for symbol in (order.base, order.quote))
     given, unit = (quote, Unit.QUOTE) if order.side is Side.BUY else (base, Unit.BASE)
     match order.amount:
         case Amount("base" | "quote" as kind, value):
@@ -99,9 +99,8 @@ def size_on_chain(order: NewOrder, *, assets: Sequence[Asset], balances: Sequenc
                 )
             quantity = value
         case amount:
-            quantity = _share(amount, of=_available(given.symbol, chain=order.chain, balances=balances))
-    decimals = given.decimals if given.decimals is not None else 6
-    quantity = quantity.quantize(Decimal(1).scaleb(-min(decimals, 18)), ROUND_DOWN, context=_WIDE)
+            quantity = share(amount, of=available(given.symbol, chain=order.chain, balances=balances))
+    quantity = quantity.quantize(unit_of(given), ROUND_DOWN, context=WIDE)
     if quantity <= 0:
         raise InvalidInput(f"That is less than the smallest amount of {given.symbol}.")
     sized = _sized(order, quantity=quantity, unit=unit, reference_price=None)
@@ -122,17 +121,25 @@ def _asked(order: NewOrder, *, price: Decimal, balances: Sequence[Balance]) -> t
         case Amount("quote", value):
             return value, Unit.QUOTE
         case amount if order.side is Side.SELL:
-            return _share(amount, of=_available(order.base, chain=None, balances=balances)), Unit.BASE
+            return share(amount, of=available(order.base, chain=None, balances=balances)), Unit.BASE
         case amount:
-            spend = _share(amount, of=_available(order.quote, chain=None, balances=balances)) / (1 + FEE_RESERVE)
+            spend = share(amount, of=available(order.quote, chain=None, balances=balances)) / (1 + FEE_RESERVE)
             return (spend / price, Unit.BASE) if order.price is not None else (spend, Unit.QUOTE)
 
 
-def _share(amount: Amount, *, of: Decimal) -> Decimal:
+def unit_of(asset: Asset) -> Decimal:
+    """The smallest quantity that an asset can be divided into."""
+    decimals = asset.decimals if asset.decimals is not None else 6
+    return Decimal(1).scaleb(-min(decimals, 18))
+
+
+def share(amount: Amount, *, of: Decimal) -> Decimal:
+    """`50%` or `max` of a quantity."""
     return of if amount.kind == "max" else of * amount.value / 100
 
 
-def _available(symbol: str, *, chain: str | None, balances: Sequence[Balance]) -> Decimal:
+def available(symbol: str, *, chain: str | None, balances: Sequence[Balance]) -> Decimal:
+    """What can be used of an asset at one place. Raises `InvalidInput` when that is nothing."""
     found = sum((row.available for row in balances if row.symbol == symbol and row.chain == chain), Decimal(0))
     if found <= 0:
         where = f"on {chain}" if chain else "at the exchange"
@@ -140,7 +147,8 @@ def _available(symbol: str, *, chain: str | None, balances: Sequence[Balance]) -
     return found
 
 
-def _one_asset(symbol: str, *, chain: str, assets: Sequence[Asset]) -> Asset:
+def one_asset(symbol: str, *, chain: str, assets: Sequence[Asset]) -> Asset:
+    """The one asset of that name on a chain. Raises `InvalidInput` when there are none or several."""
     found = [asset for asset in assets if asset.symbol == symbol and asset.chain == chain and asset.address]
     if len(found) == 1:
         return found[0]

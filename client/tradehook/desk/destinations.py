@@ -1,0 +1,116 @@
+"""The list of addresses that money may be sent to. A transfer names a label of it, never an address.
+
+One list for each exchange host, so that an address typed for the sandbox is none for anything else. Nothing is ever
+changed in place: a destination is added once, and taken off once; the record of both stays.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, select, update
+
+from tradehook.addresses import check_address
+from tradehook.desk.intents import iso
+from tradehook.desk.schema import reading, writing
+from tradehook.desk.tables import DESTINATION
+from tradehook.errors import GuardRefused, InvalidInput
+from tradehook.transfers import Destination, check_label
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from sqlalchemy import Engine, Row
+
+    from tradehook.transfers import SizedTransfer
+
+
+class Destinations:
+    """The list in one journal."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def list(self, host: str) -> Sequence[Destination]:
+        """What is on the list of this host, by label."""
+        query = select(DESTINATION).where(DESTINATION.c.host == host, DESTINATION.c.removed_at.is_(None))
+        with reading(self._engine) as connection:
+            return [_destination(row) for row in connection.execute(query.order_by(DESTINATION.c.label))]
+
+    def get(self, host: str, label: str) -> Destination:
+        """The destination with this label.
+
+        Raises:
+            InvalidInput: there is none; says which there are.
+        """
+        known = {found.label: found for found in self.list(host)}
+        if label not in known:
+            there = f"there is {', '.join(known)}" if known else "there is none yet"
+            raise InvalidInput(
+                f"No destination is called {label[:40]}; {there}. Put it on the list with "
+                f"`tradehook destinations add {label[:40]} --network NETWORK ADDRESS`.",
+                suggestions=tuple(known),
+            )
+        return known[label]
+
+    def check(self, host: str, transfer: SizedTransfer) -> None:
+        """Raises `GuardRefused` unless the address a transfer was settled with is on the list under its label now."""
+        found = next((entry for entry in self.list(host) if entry.label == transfer.to), None)
+        if found is None or (found.address, found.network) != (transfer.address, transfer.network):
+            raise GuardRefused(
+                f"Not sent: {transfer.to} is no longer the address this transfer was made for. Look at `tradehook "
+                "destinations`, and begin again with a new transfer.",
+                rule="destination",
+                actual=transfer.to,
+            )
+
+    def add(self, host: str, label: str, *, network: str, address: str, by: str) -> Destination:
+        """Put an address on the list. Its form and checksum are checked, not whose it is.
+
+        Raises:
+            InvalidInput: it cannot be an address there, or the label is taken by another one.
+        """
+        label = check_label(label)
+        network = network.strip().lower()
+        address = check_address(address, network=network)
+        now = datetime.now(UTC)
+        row = {"host": host, "label": label, "network": network, "address": address, "added_by": by[:255]}
+        with writing(self._engine) as connection:
+            query = select(DESTINATION).where(
+                DESTINATION.c.host == host, DESTINATION.c.label == label, DESTINATION.c.removed_at.is_(None)
+            )
+            found = connection.execute(query).one_or_none()
+            if found is None:
+                connection.execute(insert(DESTINATION).values(**row, added_at=iso(now)))
+                return Destination(label=label, network=network, address=address, added_by=by[:255], added_at=now)
+        if (found.network, found.address) != (network, address):
+            raise InvalidInput(
+                f"{label} is another address already ({found.address} on {found.network}). Take it off the list first "
+                f"with `tradehook destinations remove {label}`, or choose another label."
+            )
+        return _destination(found)
+
+    def remove(self, host: str, label: str, *, by: str) -> Destination:
+        """Take a destination off the list. Raises `InvalidInput` when it is not on it."""
+        found = self.get(host, check_label(label))
+        with writing(self._engine) as connection:
+            connection.execute(
+                update(DESTINATION)
+                .where(
+                    DESTINATION.c.host == host, DESTINATION.c.label == found.label, DESTINATION.c.removed_at.is_(None)
+                )
+                .values(removed_by=by[:255], removed_at=iso(datetime.now(UTC)))
+            )
+        return found
+
+
+def _destination(row: Row[Any]) -> Destination:
+    return Destination(
+        label=row.label,
+        network=row.network,
+        address=row.address,
+        added_by=row.added_by,
+        added_at=datetime.fromisoformat(row.added_at),
+    )
