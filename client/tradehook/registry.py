@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 
 from tradehook.errors import ConfigurationError
 
@@ -24,6 +25,15 @@ def spec(name: str) -> Spec:
     if name not in EXCHANGES:
         raise ConfigurationError(f"There is no exchange {name[:40]!r}; there is {', '.join(EXCHANGES)}.")
     return cast("Spec", import_module(f"tradehook.exchanges.{name}").SPEC)
+
+
+def host(settings: Settings) -> str:
+    """Host and port that the settings lead to, as `Exchange.host` tells it; needs no key.
+
+    Raises:
+        ConfigurationError: there is no such exchange.
+    """
+    return urlsplit(settings.url or spec(settings.exchange).hosts[settings.environment]).netloc
 
 
 def open_exchange(settings: Settings, *, line: Line) -> Exchange:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tradehook import __version__
-from tradehook.cli import doctor, intents, keys, market, orders
+from tradehook.cli import destinations, doctor, intents, keys, market, orders, transfers
 from tradehook.cli.options import remembering
 from tradehook.cli.output import BUG, INTERRUPTED, console, fail
 from tradehook.errors import TradehookError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="tradehook",
-    help="Trade on True Markets from the command line: quotes, orders, balances. Each order is placed once.",
+    help="Trade on True Markets from the command line. Each order and each transfer is sent once.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -35,6 +35,11 @@ app.command("balances")(market.balances)
 app.command("assets")(market.assets)
 app.command("orders")(orders.orders)
 app.add_typer(orders.app, name="order")
+app.command("transfer")(transfers.transfer)
+app.command("transfers")(transfers.transfers)
+app.add_typer(destinations.app, name="destinations")
+app.command("portfolio")(transfers.portfolio)
+app.command("transactions")(transfers.transactions)
 app.add_typer(intents.app, name="intents")
 app.command("freeze")(intents.freeze)
 app.command("resume")(intents.resume)

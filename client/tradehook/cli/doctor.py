@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tradehook.cli.options import Json, with_settings
-from tradehook.cli.output import DONE, console, exit_code, print_json
+from tradehook.cli.output import DONE, console, exit_code, hint, print_json
 from tradehook.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,8 +19,18 @@ _WARN_SKEW_SECONDS = 2.0
 
 
 @with_settings
-def doctor(settings: Settings, as_json: Json = False) -> None:
-    """Check key, address, sign-in, clock, budget and journal, one after the other. Trades nothing."""
+def doctor(
+    settings: Settings,
+    place_test: Annotated[
+        bool,
+        typer.Option(
+            "--place-test",
+            help="Also place a small limit order far from the market, look for it in the list, and cancel it.",
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check key, address, sign-in, clock, budget and journal, one after the other. Trades nothing by itself."""
     findings: list[dict[str, Any]] = []
     opened: list[Client] = []
     steps: list[tuple[str, str | None, Callable[[], str]]] = [
@@ -31,7 +41,9 @@ def doctor(settings: Settings, as_json: Json = False) -> None:
         ("balances", "sign-in", lambda: _balances(opened)),
         ("budget", "sign-in", lambda: _budget(opened)),
         ("writes", "sign-in", lambda: _writes(opened)),
+        ("limits", None, _limits),
         ("journal", None, lambda: _journal(settings)),
+        ("open orders", "sign-in", lambda: _open_orders(opened, is_json=as_json, tries=place_test)),
     ]
     is_well: set[str] = set()
     code = DONE
@@ -124,6 +136,28 @@ def _writes(opened: list[Client]) -> str:
 
     run(guard.check(opened[0].exchange))
     return "orders can be placed here"
+
+
+def _limits() -> str:
+    return "no caps can be set in this version; nothing is written to a live exchange, whatever is set"
+
+
+def _open_orders(opened: list[Client], *, is_json: bool, tries: bool) -> str:
+    """Whether the list of orders shows open ones: proved by trying, or said to be unproved."""
+    from tradehook.desk.proofs import LISTS_OPEN_ORDERS
+    from tradehook.run import run
+
+    client = opened[0]
+    if tries:
+        from tradehook.cli.place_test import place_test
+
+        return place_test(client, tell=lambda text: None if is_json else hint(f"       {text}…"))
+    account_id = run(client.exchange.account_id())
+    found = client.desk.journal.proofs.get(client.exchange.host, account_id, LISTS_OPEN_ORDERS)
+    if found is None:
+        return "not proved whether the list shows them, so nothing relies on it; --place-test finds out"
+    shows = "the list shows them" if found.is_true else "the list does not show them"
+    return f"{shows}; proved {found.proved_at:%Y-%m-%d %H:%M} UTC: {found.detail}"
 
 
 def _journal(settings: Settings) -> str:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tradehook.cli import placing
 from tradehook.cli.options import Json, with_settings
 from tradehook.cli.output import hint, print_json, print_rows, say, table
+from tradehook.cli.times import read_since
 from tradehook.settings import Settings
 
 if TYPE_CHECKING:
-    from tradehook.models import Order
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from tradehook.client import Client
+    from tradehook.models import Order, OrderStatus
 
 app = typer.Typer(help="Place, show and cancel one order.", no_args_is_help=True, rich_markup_mode=None)
 app.command("place")(placing.place)
@@ -25,17 +30,20 @@ def orders(
         str | None,
         typer.Option(help="Only these, by comma: created, pending, open, canceling, filled, canceled, failed."),
     ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only since then: 24h, 7d or 2026-11-01 (UTC).", metavar="TIME")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most, newest first.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """List orders, newest first."""
+    """List orders, newest first. Those asked for as open are shown even where the exchange does not list them."""
     from itertools import islice
 
     from tradehook.client import connect
 
-    statuses = _statuses(status)
+    statuses, after = _statuses(status), read_since(since) if since else None
     with connect(settings) as client:
-        found = islice(client.list_orders(statuses=statuses), limit)
+        found = islice(_found(client, statuses, after), limit)
         if as_json:
             print_rows(order.to_dict() for order in found)
             return
@@ -91,7 +99,18 @@ def cancel(
         hint(f"It ends in a moment: tradehook order show {short_id(order.order_id)}")
 
 
-def _statuses(text: str | None) -> list[Any]:
+def _found(client: Client, statuses: list[OrderStatus], after: datetime | None) -> Iterator[Order]:
+    from tradehook.desk.watch import OPEN_STATUSES
+
+    if not statuses or not set(statuses) <= set(OPEN_STATUSES):
+        yield from client.list_orders(statuses=statuses, since=after)
+        return
+    for order in client.desk.open_orders():
+        if order.status in statuses and not (after and order.created_at and order.created_at < after):
+            yield order
+
+
+def _statuses(text: str | None) -> list[OrderStatus]:
     from tradehook.errors import InvalidInput
     from tradehook.models import OrderStatus
 

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import queue
-import sys
-import time
-from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tradehook.cli.confirming import How, carry_out, confirm, wait_for_end
 from tradehook.cli.options import Json, with_settings
-from tradehook.cli.output import INTERRUPTED, REFUSED, console, hint, print_json, say
-from tradehook.errors import GuardRefused, InvalidInput, InvalidOrder, TradehookError
+from tradehook.cli.output import INTERRUPTED, REFUSED, hint, print_json, say
+from tradehook.errors import GuardRefused, InvalidInput, InvalidOrder
 from tradehook.settings import Settings
 
 if TYPE_CHECKING:
     from tradehook.client import Client
     from tradehook.desk.submit import Outcome
     from tradehook.models import NewOrder, Order, SizedOrder
-
-_POLL_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class _How:
-    """How a person wants to be dealt with."""
-
-    asks: bool
-    is_json: bool
-
-    def tell(self, text: str, *, style: str | None = None) -> None:
-        """Say something to the person, beside the result when that is for a program."""
-        say(text, style=style, is_aside=self.is_json)
 
 
 @with_settings
@@ -61,13 +43,11 @@ def place(
     """
     from tradehook.client import connect, new_intent_id
     from tradehook.desk.guard import check_address
+    from tradehook.render import order_line
 
-    how = _How(asks=not yes, is_json=as_json)
+    how = How(asks=not yes, is_json=as_json)
     order = _read_order(settings, side, market, amount, unit=unit, limit=limit, chain=chain)
-    if how.asks and not sys.stdin.isatty():
-        raise InvalidInput(
-            "Nobody is here to confirm: add --yes to place the order without asking.", suggestions=("--yes",)
-        )
+    how.check_somebody_is_here(what="place the order")
     with connect(settings) as client:
         check_address(client.exchange)
         identity = intent_id or new_intent_id("cli")
@@ -77,7 +57,13 @@ def place(
             outcome = _ask_in_quote(client, settings, order, error, how=how)
         last, is_interrupted = outcome.order, False
         if wait:
-            last, is_interrupted = _wait(client, outcome, seconds=wait_seconds)
+            last, is_interrupted = wait_for_end(
+                outcome.order,
+                follow=lambda: client.desk.follow(outcome.intent_id),
+                line=order_line,
+                what="order",
+                seconds=wait_seconds,
+            )
         _tell(outcome, last, as_json=as_json)
     if is_interrupted:
         raise typer.Exit(INTERRUPTED)
@@ -118,19 +104,24 @@ def _read_order(
         raise InvalidInput(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}.") from None
 
 
-def _ask_and_send(client: Client, settings: Settings, order: NewOrder, *, intent_id: str, how: _How) -> Outcome:
+def _ask_and_send(client: Client, settings: Settings, order: NewOrder, *, intent_id: str, how: How) -> Outcome:
     sized = None
     if how.asks and order.chain is None:
         stored = client.desk.journal.find_exactly(intent_id)
         # What was settled before is what will be sent, so that is what is shown.
         sized = (stored.sized if stored else None) or client.size_order(order)
         _show(client, settings, sized, how=how)
-        if not _confirm("Send it?"):
+        if not confirm("Send it?"):
             raise GuardRefused("Nothing was sent.", rule="approval")
-    return _carry_out(client, order, sized=sized, intent_id=intent_id, how=how)
+    return carry_out(
+        client,
+        lambda approve: client.desk.start_order(order, intent_id=intent_id, source="cli", sized=sized, approve=approve),
+        words=_approval,
+        how=how,
+    )
 
 
-def _ask_in_quote(client: Client, settings: Settings, order: NewOrder, error: InvalidOrder, *, how: _How) -> Outcome:
+def _ask_in_quote(client: Client, settings: Settings, order: NewOrder, error: InvalidOrder, *, how: How) -> Outcome:
     """A market buy in base units that the exchange refuses for its unit is offered as a quote amount, never sent so."""
     from decimal import ROUND_UP, Decimal
 
@@ -149,7 +140,7 @@ def _ask_in_quote(client: Client, settings: Settings, order: NewOrder, error: In
     return _ask_and_send(client, settings, again, intent_id=new_intent_id("cli"), how=how)
 
 
-def _show(client: Client, settings: Settings, sized: SizedOrder, *, how: _How) -> None:
+def _show(client: Client, settings: Settings, sized: SizedOrder, *, how: How) -> None:
     from tradehook.render import deed, price, quantity, typed_and_sent
 
     how.tell(deed(sized), style="bold")
@@ -164,74 +155,16 @@ def _show(client: Client, settings: Settings, sized: SizedOrder, *, how: _How) -
         )
 
 
-def _carry_out(client: Client, order: NewOrder, *, sized: SizedOrder | None, intent_id: str, how: _How) -> Outcome:
-    """Place it. Questions are asked here, on the terminal's thread; an interrupt stops what has not been sent."""
-    questions: queue.SimpleQueue[tuple[SizedOrder, Order, Future[bool]]] = queue.SimpleQueue()
-
-    def approve(settled: SizedOrder, created: Order) -> bool:
-        answer: Future[bool] = Future()
-        questions.put((settled, created, answer))
-        return answer.result()
-
-    future = client.desk.start_order(
-        order, intent_id=intent_id, source="cli", sized=sized, approve=approve if how.asks else None
-    )
-    waiting: Future[bool] | None = None
-    while not future.done():
-        try:
-            settled, created, waiting = questions.get(timeout=0.05)
-            waiting.set_result(_approve(settled, created, how=how))
-        except queue.Empty:
-            continue
-        except KeyboardInterrupt:
-            client.desk.stop()
-            hint("Stopping. What has not been sent stays unsent; waiting for the answer to what is on its way…")
-            if waiting is not None and not waiting.done():
-                waiting.set_result(False)
-    return future.result()
-
-
-def _approve(sized: SizedOrder, created: Order, *, how: _How) -> bool:
+def _approval(settled: SizedOrder, created: Order) -> list[str]:
     from tradehook.amounts import plain
     from tradehook.render import deed
 
     quote = created.chain_quote
-    how.tell(deed(sized), style="bold")
-    if quote is not None:
-        gets = sized.base if sized.side == "buy" else sized.quote
-        how.tell(f"Gives {plain(quote.quantity)} {sized.quantity_asset}, gets {plain(quote.output)} {gets} after fees.")
-    return _confirm("Sign and send it?")
-
-
-def _confirm(question: str) -> bool:
-    """Whether the person said yes; leaving is a no."""
-    try:
-        return typer.confirm(question, err=True)
-    except typer.Abort:
-        return False
-
-
-def _wait(client: Client, outcome: Outcome, *, seconds: float) -> tuple[Order, bool]:
-    """The order as last seen, and whether the waiting was interrupted. It is placed: no trouble here changes that."""
-    from tradehook.render import error_line, order_line
-
-    order = outcome.order
-    deadline = time.monotonic() + seconds
-    try:
-        with console(is_error=True).status(order_line(order)) as status:
-            while not order.is_final and time.monotonic() < deadline:
-                time.sleep(_POLL_SECONDS)
-                try:
-                    order = client.desk.follow(outcome.intent_id)
-                except TradehookError as error:
-                    if not error.retryable:
-                        hint(f"The order is placed, but it cannot be watched: {error_line(error)}")
-                        return order, False
-                status.update(order_line(order))
-    except KeyboardInterrupt:
-        hint("Not waiting any longer. The order is placed.")
-        return order, True
-    return order, False
+    if quote is None:
+        return [deed(settled)]
+    gets = settled.base if settled.side == "buy" else settled.quote
+    comes = f"Gives {plain(quote.quantity)} {settled.quantity_asset}, gets {plain(quote.output)} {gets} after fees."
+    return [deed(settled), comes]
 
 
 def _tell(outcome: Outcome, last: Order, *, as_json: bool) -> None:

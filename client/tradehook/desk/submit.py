@@ -191,6 +191,10 @@ class Desk:
         """Look at every open order and transfer of this journal, and return what changed; see `watch.py`."""
         return run(watch.sweep(self.exchange, self.journal))
 
+    def open_orders(self) -> list[Order]:
+        """Every order that is known to be open, newest first, listed by the exchange or not; see `watch.py`."""
+        return run(watch.open_orders(self.exchange, self.journal))
+
     def stop(self) -> None:
         """Begin no new send. What is being sent goes on to its answer."""
         self._is_stopping.set()

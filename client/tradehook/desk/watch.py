@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tradehook.desk.deeds import Made
     from tradehook.desk.intents import Intent
     from tradehook.desk.journal import Journal
+    from tradehook.models import Order
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +46,24 @@ async def sweep(exchange: Exchange, journal: Journal) -> list[Change]:
         *await _sweep_orders(exchange, journal, account_id=account_id),
         *await _sweep_transfers(exchange, journal, account_id=account_id),
     ]
+
+
+async def open_orders(exchange: Exchange, journal: Journal) -> list[Order]:
+    """Every order that is known to be open: those the exchange lists, and those placed from here that it does not.
+
+    Whether the list shows open orders differs by deployment (`proofs.py`), so presence in it is taken for true and
+    absence from it for nothing. Reads only; may be repeated.
+    """
+    found = [order async for order in exchange.list_orders(statuses=OPEN_STATUSES)]
+    listed = {order.order_id for order in found}
+    own = journal.open_orders(exchange.host, account_id=await exchange.account_id())
+    for intent in own:
+        if intent.order_id and intent.order_id not in listed:
+            order = await exchange.get_order(intent.order_id)
+            journal.see(intent.intent_id, order)
+            if not order.is_final:
+                found.append(order)
+    return sorted(found, key=lambda order: (order.created_at is None, order.created_at), reverse=True)
 
 
 async def _sweep_orders(exchange: Exchange, journal: Journal, *, account_id: str) -> list[Change]:

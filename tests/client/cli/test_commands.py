@@ -244,11 +244,12 @@ def test_waiting_never_makes_a_placed_order_look_unplaced(command, start_sandbox
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
     server.fault("edge_html", method="GET", path="/orders", times=None)
+    server.fault("edge_html", method="GET", path="/orders/{id}", times=None)
     server.fault("edge_html", method="GET", path="/orders/{id}/status", times=None)
     code, out, error = command("order", "place", "buy", "BTC", "0.001", "--yes", "--wait", "--json", "--intent-id", "a")
     assert code == 0, error
     assert json.loads(out)["order_id"]
-    assert "The order is placed" in error
+    assert "The order was sent" in error
 
 
 def test_a_unit_that_is_refused_is_offered_in_quote_and_not_sent(command, start_sandbox, monkeypatch):

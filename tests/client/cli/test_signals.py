@@ -84,7 +84,7 @@ def test_while_it_waits_for_the_end(place, sign):
     out, error = process.communicate(timeout=60)
     assert process.returncode == 130, error
     assert json.loads(out)["status"] in ("pending", "open")
-    assert "The order is placed" in error
+    assert "The order was sent" in error
 
 
 def test_killed_while_it_is_being_sent(place):

@@ -1,0 +1,121 @@
+"""What `order place` and `transfer` share: ask, send, hear the answer out, wait for the end."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+
+from tradehook.cli.output import console, hint, say
+from tradehook.errors import InvalidInput, TradehookError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tradehook.client import Client
+    from tradehook.desk.deeds import Made
+
+T = TypeVar("T")
+MadeT = TypeVar("MadeT", bound="Made")
+_POLL_SECONDS = 1.0
+_QUESTION_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a person wants to be dealt with."""
+
+    asks: bool
+    is_json: bool
+
+    def tell(self, text: str, *, style: str | None = None) -> None:
+        """Say something to the person, beside the result when that is for a program."""
+        say(text, style=style, is_aside=self.is_json)
+
+    def check_somebody_is_here(self, *, what: str) -> None:
+        """Raises `InvalidInput` when there is a question to ask and nobody to answer it."""
+        if self.asks and not sys.stdin.isatty():
+            raise InvalidInput(
+                f"Nobody is here to confirm: add --yes to {what} without asking.", suggestions=("--yes",)
+            )
+
+
+def confirm(question: str) -> bool:
+    """Whether the person said yes; leaving is a no."""
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        return False
+
+
+def carry_out(
+    client: Client,
+    begin: Callable[[Callable[[Any, Any], bool] | None], Future[T]],
+    *,
+    words: Callable[[Any, Any], Sequence[str]],
+    how: How,
+) -> T:
+    """Send it, and hear it out. Questions are asked here, on the terminal's thread.
+
+    An interrupt stops what has not been sent, and waits for the answer to what has.
+
+    Args:
+        client: whose desk it is.
+        begin: begins it at the desk, with what to ask before anything is signed.
+        words: what was settled and what was made, in words for a person.
+        how: whether to ask.
+    """
+    questions: queue.SimpleQueue[tuple[Any, Any, Future[bool]]] = queue.SimpleQueue()
+
+    def approve(settled: Any, created: Any) -> bool:
+        answer: Future[bool] = Future()
+        questions.put((settled, created, answer))
+        return answer.result()
+
+    future = begin(approve if how.asks else None)
+    waiting: Future[bool] | None = None
+    while not future.done():
+        try:
+            settled, created, waiting = questions.get(timeout=_QUESTION_SECONDS)
+            first, *others = words(settled, created)
+            how.tell(first, style="bold")
+            for line in others:
+                how.tell(line)
+            waiting.set_result(confirm("Sign and send it?"))
+        except queue.Empty:
+            continue
+        except KeyboardInterrupt:
+            client.desk.stop()
+            hint("Stopping. What has not been sent stays unsent; waiting for the answer to what is on its way…")
+            if waiting is not None and not waiting.done():
+                waiting.set_result(False)
+    return future.result()
+
+
+def wait_for_end(
+    made: MadeT, *, follow: Callable[[], MadeT], line: Callable[[MadeT], str], what: str, seconds: float
+) -> tuple[MadeT, bool]:
+    """It as last seen, and whether the waiting was interrupted. It has happened: no trouble here changes that."""
+    from tradehook.render import error_line
+
+    deadline = time.monotonic() + seconds
+    try:
+        with console(is_error=True).status(line(made)) as status:
+            while not made.is_final and time.monotonic() < deadline:
+                time.sleep(_POLL_SECONDS)
+                try:
+                    made = follow()
+                except TradehookError as error:
+                    if not error.retryable:
+                        hint(f"The {what} was sent, but it cannot be watched: {error_line(error)}")
+                        return made, False
+                status.update(line(made))
+    except KeyboardInterrupt:
+        hint(f"Not waiting any longer. The {what} was sent.")
+        return made, True
+    return made, False

@@ -1,0 +1,102 @@
+"""`tradehook destinations`: the addresses that money may be sent to. Needs no network and no key."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from typing import Annotated
+
+import typer
+
+from tradehook.cli.options import Json, with_settings
+from tradehook.cli.output import hint, print_json, print_rows, say, table
+from tradehook.settings import Settings
+
+app = typer.Typer(
+    help="The addresses that money may be sent to, each under a label of yours. Alone, lists them.",
+    invoke_without_command=True,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+@with_settings
+def destinations(settings: Settings, context: typer.Context, as_json: Json = False) -> None:
+    """The addresses that money may be sent to, each under a label of yours. Alone, lists them."""
+    if context.invoked_subcommand is not None:
+        return
+    from tradehook import registry
+    from tradehook.desk.journal import Journal
+
+    host = registry.host(settings)
+    with Journal.open(settings.journal_url) as journal:
+        found = journal.destinations.list(host)
+    if as_json:
+        print_rows(entry.to_dict() for entry in found)
+        return
+    table(
+        f"Destinations for {settings.environment} ({host})",
+        ("label", "network", "address", "added (UTC)", "by"),
+        [
+            (entry.label, entry.network, entry.address, f"{entry.added_at:%Y-%m-%d %H:%M}", entry.added_by)
+            for entry in found
+        ],
+    )
+    if not found:
+        hint("Put one on the list: tradehook destinations add LABEL --network base 0x…")
+
+
+@app.command("add")
+@with_settings
+def add(
+    settings: Settings,
+    label: Annotated[str, typer.Argument(help="What you will call it: cold, kraken, rent.")],
+    address: Annotated[str, typer.Argument(help="The address, whole.")],
+    network: Annotated[str, typer.Option(help="The network it is on: base, solana, ethereum, bitcoin, ...")],
+    again: Annotated[
+        str | None,
+        typer.Option(help="The address a second time, for scripts; else you are asked for it.", metavar="ADDRESS"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Put an address on the list. It is typed twice, and its form and checksum are checked; whose it is, is not."""
+    from tradehook import registry
+    from tradehook.addresses import check_address
+    from tradehook.desk.journal import Journal
+    from tradehook.errors import InvalidInput
+
+    checked = check_address(address, network=network.strip().lower())
+    if again is None:
+        if not sys.stdin.isatty():
+            raise InvalidInput("An address is given twice: add --again ADDRESS.", suggestions=("--again ADDRESS",))
+        again = typer.prompt("The address again", err=True)
+    if check_address(again, network=network.strip().lower()) != checked:
+        raise InvalidInput("The two addresses differ. Nothing was put on the list.")
+    with Journal.open(settings.journal_url) as journal:
+        found = journal.destinations.add(
+            registry.host(settings), label, network=network, address=address, by=f"cli:{getpass.getuser()}"
+        )
+    if as_json:
+        print_json(found.to_dict())
+        return
+    say(f"{found.label} is {found.address} on {found.network}, for {settings.environment}.")
+    hint(f"Send something small first: tradehook transfer ASSET AMOUNT --to {found.label}")
+
+
+@app.command("remove")
+@with_settings
+def remove(
+    settings: Settings,
+    label: Annotated[str, typer.Argument(help="The label.")],
+    as_json: Json = False,
+) -> None:
+    """Take an address off the list. Nothing can be sent there any more, also not what was begun before."""
+    from tradehook import registry
+    from tradehook.desk.journal import Journal
+
+    with Journal.open(settings.journal_url) as journal:
+        found = journal.destinations.remove(registry.host(settings), label, by=f"cli:{getpass.getuser()}")
+    if as_json:
+        print_json(found.to_dict())
+        return
+    say(f"{found.label} ({found.address} on {found.network}) is off the list.")
