@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from tradehook.addresses import NETWORKS
+from tradehook.cli import completing
 from tradehook.cli.options import Json, with_settings
 from tradehook.cli.output import hint, print_json, print_rows, say, table
 from tradehook.settings import Settings
@@ -52,7 +54,13 @@ def add(
     settings: Settings,
     label: Annotated[str, typer.Argument(help="What you will call it: cold, kraken, rent.")],
     address: Annotated[str, typer.Argument(help="The address, whole.")],
-    network: Annotated[str, typer.Option(help="The network it is on: base, solana, ethereum, bitcoin, ...")],
+    network: Annotated[
+        str,
+        typer.Option(
+            help="The network it is on: base, solana, ethereum, bitcoin, ...",
+            autocompletion=completing.words(*NETWORKS),
+        ),
+    ],
     again: Annotated[
         str | None,
         typer.Option(help="The address a second time, for scripts; else you are asked for it.", metavar="ADDRESS"),
@@ -87,7 +95,7 @@ def add(
 @with_settings
 def remove(
     settings: Settings,
-    label: Annotated[str, typer.Argument(help="The label.")],
+    label: Annotated[str, typer.Argument(help="The label.", autocompletion=completing.labels)],
     as_json: Json = False,
 ) -> None:
     """Take an address off the list. Nothing can be sent there any more, also not what was begun before."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tradehook.cli import completing
 from tradehook.cli.options import Json, with_settings
 from tradehook.cli.output import hint, print_json, print_rows, say, table
 from tradehook.settings import Settings
@@ -67,13 +68,15 @@ def list_intents(
 @with_settings
 def show(
     settings: Settings,
-    intent_id: Annotated[str, typer.Argument(help="The intent's id, or its beginning.")],
+    intent_id: Annotated[
+        str, typer.Argument(help="The intent's id, or its beginning.", autocompletion=completing.intents)
+    ],
     as_json: Json = False,
 ) -> None:
     """Show an intent and its story. Needs no network."""
     from tradehook.desk.intents import State
     from tradehook.desk.journal import Journal
-    from tradehook.render import deed, order_line
+    from tradehook.render import deed, order_line, transfer_line
 
     with Journal.open(settings.journal_url) as journal:
         intent = journal.find(intent_id)
@@ -85,6 +88,8 @@ def show(
     say(f"{intent.exchange} {intent.environment} · {intent.account} · {intent.host} · from {intent.source}")
     if intent.last_order is not None:
         say(f"{order_line(intent.last_order)} · order {intent.order_id}")
+    if intent.last_transfer is not None:
+        say(f"{transfer_line(intent.last_transfer)} · transfer {intent.exchange_id}")
     if intent.error:
         say(str(intent.error.get("message", "")), style="red")
     for event in events:
@@ -92,7 +97,7 @@ def show(
         say(f"  {event['at']}  {event['what']}  {detail}")
     if intent.reads_as is State.UNKNOWN:
         hint(
-            "The order may exist or not. Compare with `tradehook orders` (time, side, quantity) before you "
+            f"The {intent.kind} may exist or not. Compare with `tradehook {intent.kind}s` (time, quantity) before you "
             "enter anything again; this intent is never sent again by itself."
         )
 
@@ -120,6 +125,9 @@ def resume(settings: Settings) -> None:
 
 def _words(intent: Intent) -> str:
     asked = intent.asked
+    if intent.kind == "transfer":
+        chain = f" on {asked['chain']}" if asked.get("chain") else ""
+        return f"send {asked.get('amount')} {asked.get('asset')}{chain} to {asked.get('to')}"
     if intent.kind != "order":
         return intent.kind
     limit = f" at {asked['price']}" if asked.get("price") else ""

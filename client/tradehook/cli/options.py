@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tradehook.cli import completing
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -22,7 +24,11 @@ SHARED: dict[str, Any] = {
     "environment": Annotated[
         str | None,
         typer.Option(
-            envvar="TRADEHOOK_ENVIRONMENT", help="sandbox, uat or live.", rich_help_panel=_PANEL, show_default=False
+            envvar="TRADEHOOK_ENVIRONMENT",
+            help="sandbox, uat or live.",
+            rich_help_panel=_PANEL,
+            show_default=False,
+            autocompletion=completing.words("sandbox", "uat", "live"),
         ),
     ],
     "account": Annotated[

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tradehook.cli import placing
+from tradehook.cli import completing, placing
 from tradehook.cli.options import Json, with_settings
 from tradehook.cli.output import hint, print_json, print_rows, say, table
 from tradehook.cli.times import read_since
@@ -28,7 +28,12 @@ def orders(
     settings: Settings,
     status: Annotated[
         str | None,
-        typer.Option(help="Only these, by comma: created, pending, open, canceling, filled, canceled, failed."),
+        typer.Option(
+            help="Only these, by comma: created, pending, open, canceling, filled, canceled, failed.",
+            autocompletion=completing.several(
+                "created", "pending", "open", "canceling", "filled", "canceled", "failed"
+            ),
+        ),
     ] = None,
     since: Annotated[
         str | None, typer.Option(help="Only since then: 24h, 7d or 2026-11-01 (UTC).", metavar="TIME")
@@ -62,7 +67,9 @@ def orders(
 @with_settings
 def show(
     settings: Settings,
-    order_id: Annotated[str, typer.Argument(help="The order's id, or its beginning.")],
+    order_id: Annotated[
+        str, typer.Argument(help="The order's id, or its beginning.", autocompletion=completing.order_ids)
+    ],
     as_json: Json = False,
 ) -> None:
     """Show one order as it stands now."""
@@ -82,7 +89,9 @@ def show(
 @with_settings
 def cancel(
     settings: Settings,
-    order_id: Annotated[str, typer.Argument(help="The order's id, or its beginning.")],
+    order_id: Annotated[
+        str, typer.Argument(help="The order's id, or its beginning.", autocompletion=completing.order_ids)
+    ],
     as_json: Json = False,
 ) -> None:
     """Ask the exchange to cancel an open limit order. Works in a freeze, and can be repeated."""

@@ -39,13 +39,13 @@ def place_test(client: Client, *, tell: Callable[[str], object]) -> str:
     Raises:
         TradehookError: it could not be placed, or not be canceled again; says which order still rests.
     """
+    from tradehook.client import new_intent_id
     from tradehook.desk.proofs import LISTS_OPEN_ORDERS
     from tradehook.run import run
 
     order = _far_order(client)
-    tell(f"placing a limit buy of {order.amount} {order.base} at {plain(order.price or Decimal(0))}, far below the market")
-    from tradehook.client import new_intent_id
-
+    price = plain(order.price or Decimal(0))
+    tell(f"placing a limit buy of {order.amount} {order.base} at {price}, far below the market")
     outcome = client.desk.place_order(order, intent_id=new_intent_id("place-test"), source="cli:place-test")
     try:
         resting = _until_open(client, outcome.intent_id, outcome.order)

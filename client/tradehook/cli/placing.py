@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tradehook.cli import completing
 from tradehook.cli.confirming import How, carry_out, confirm, wait_for_end
 from tradehook.cli.options import Json, with_settings
 from tradehook.cli.output import INTERRUPTED, REFUSED, hint, print_json, say
@@ -21,14 +22,21 @@ if TYPE_CHECKING:
 @with_settings
 def place(
     settings: Settings,
-    side: Annotated[str, typer.Argument(help="buy or sell.")],
+    side: Annotated[str, typer.Argument(help="buy or sell.", autocompletion=completing.words("buy", "sell"))],
     market: Annotated[str, typer.Argument(help="BTC, BTC/PYUSD, or CBBTC/USDC with --chain base.")],
     amount: Annotated[
         str, typer.Argument(help="0.001, '$250' (in quotes: the shell takes a bare $ away), 50% or max.")
     ],
-    unit: Annotated[str, typer.Option(help="What a bare number counts: base or quote.")] = "base",
+    unit: Annotated[
+        str,
+        typer.Option(
+            help="What a bare number counts: base or quote.", autocompletion=completing.words("base", "quote")
+        ),
+    ] = "base",
     limit: Annotated[str | None, typer.Option(help="Limit price; without it, a market order.", metavar="PRICE")] = None,
-    chain: Annotated[str | None, typer.Option(help="Trade on this chain: solana or base.")] = None,
+    chain: Annotated[
+        str | None, typer.Option(help="Trade on this chain: solana or base.", autocompletion=completing.chains)
+    ] = None,
     intent_id: Annotated[
         str | None, typer.Option(help="Names the deed: the same id never places a second order.", metavar="ID")
     ] = None,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tradehook.cli import completing
 from tradehook.cli.confirming import How, carry_out, confirm, wait_for_end
 from tradehook.cli.options import Json, with_settings
 from tradehook.cli.output import INTERRUPTED, REFUSED, hint, print_json, print_rows, say, table
@@ -27,9 +28,17 @@ def transfer(
     settings: Settings,
     asset: Annotated[str, typer.Argument(help="What to send: USDC, BTC.")],
     amount: Annotated[str, typer.Argument(help="How much of it: 5, 50% or max.")],
-    to: Annotated[str, typer.Option(help="Where to: a label of `tradehook destinations`.", metavar="LABEL")],
+    to: Annotated[
+        str,
+        typer.Option(
+            help="Where to: a label of `tradehook destinations`.", metavar="LABEL", autocompletion=completing.labels
+        ),
+    ],
     chain: Annotated[
-        str | None, typer.Option(help="Send from the wallet on this chain; without it, from the exchange.")
+        str | None,
+        typer.Option(
+            help="Send from the wallet on this chain; without it, from the exchange.", autocompletion=completing.chains
+        ),
     ] = None,
     intent_id: Annotated[
         str | None, typer.Option(help="Names the deed: the same id never sends a second transfer.", metavar="ID")
@@ -131,7 +140,13 @@ def _tell(outcome: TransferOutcome, last: Transfer, *, as_json: bool) -> None:
 def transfers(
     settings: Settings,
     transfer_id: Annotated[str | None, typer.Argument(help="Show this one alone, by its whole id.")] = None,
-    status: Annotated[str | None, typer.Option(help="Only created, pending, completed or failed.")] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            help="Only created, pending, completed or failed.",
+            autocompletion=completing.words("created", "pending", "completed", "failed"),
+        ),
+    ] = None,
     since: Since = None,
     limit: Limit = 20,
     as_json: Json = False,
