@@ -9,7 +9,6 @@ Reads run where they are called. Writes go through the desk (`desk/submit.py`) o
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import uuid
 from typing import TYPE_CHECKING, Self
@@ -131,11 +130,15 @@ class AsyncClient:
 
         Cancelling the waiting does not cancel the order. May be repeated with the same `intent_id`.
         """
+        import asyncio  # takes longer to load than a blocking client needs to be ready
+
         future = self.desk.start_order(order, intent_id=intent_id or new_intent_id("py"), source=source)
         return await asyncio.shield(asyncio.wrap_future(future))
 
     async def cancel_order(self, order_id: str) -> Order:
         """Ask for cancellation; returns the order right after. May be repeated. Raises `WrongState`."""
+        import asyncio
+
         return await asyncio.to_thread(self.desk.cancel_order, order_id)
 
     async def get_transfer(self, transfer_id: str) -> Transfer:
@@ -155,6 +158,8 @@ class AsyncClient:
 
         Cancelling the waiting does not cancel the transfer. May be repeated with the same `intent_id`.
         """
+        import asyncio
+
         future = self.desk.start_transfer(transfer, intent_id=intent_id or new_intent_id("py"), source=source)
         return await asyncio.shield(asyncio.wrap_future(future))
 
@@ -169,6 +174,8 @@ class AsyncClient:
     async def close(self) -> None:
         """Wait for what is being sent, and close connections."""
         if self._desk is not None:
+            import asyncio
+
             await asyncio.to_thread(self._desk.close)
         close = getattr(self.exchange.session.line, "close", None)
         if close is not None:

@@ -58,7 +58,9 @@ class OrderStatus(StrEnum):
 class Value(BaseModel):
     """The form of every model: frozen, strict about names, decimals as text in JSON."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", ser_json_inf_nan="strings", arbitrary_types_allowed=True, defer_build=True
+    )
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dict of JSON types, decimals as text without exponent: for `--json`, XCom and the journal."""

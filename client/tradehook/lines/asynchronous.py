@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import httpx
 
-from tradehook.errors import Disconnected
 from tradehook.lines import sending
 
 if TYPE_CHECKING:
@@ -23,33 +22,25 @@ class AsyncLine:
     """Really awaits. Only reads travel here: money goes through the desk's own threads."""
 
     def __init__(self) -> None:
-        self._client: httpx.AsyncClient | None = None
+        self._transports: dict[sending.Route, httpx.AsyncHTTPTransport] = {}
+        self._routes = sending.Routes()
         self._running: dict[str, asyncio.Task[Any]] = {}
 
     async def send(self, request: Request) -> Response:
         """Send once; see `Line.send`."""
         trace = sending.Trace()
-        if self._client is None:
-            self._client = httpx.AsyncClient(**sending.options(is_fresh=False))
         try:
-            async with (
-                asyncio.timeout(request.timeout_seconds),
-                self._client.stream(
-                    request.method,
-                    request.url,
-                    params=request.params or None,
-                    headers=dict(request.headers),
-                    content=request.body or None,
-                    timeout=sending.timeouts(request),
-                    extensions={"trace": trace.anote},
-                ) as answer,
-            ):
-                body = bytearray()
-                async for chunk in answer.aiter_bytes():
-                    body += chunk
-                    if len(body) > sending.LARGEST_BODY_BYTES:
-                        raise Disconnected(f"The answer of {answer.url.host} is too large to be true.")
-                return sending.response(answer.status_code, answer.headers, bytes(body))
+            outgoing = sending.build(request, trace.anote)
+            async with asyncio.timeout(request.timeout_seconds):
+                answer = await self._transport(outgoing.url).handle_async_request(outgoing)
+                try:
+                    body = bytearray()
+                    chunks = answer.aiter_bytes() if sending.is_encoded(answer) else cast("Any", answer.stream)
+                    async for chunk in chunks:
+                        sending.grown(body, chunk, request)
+                finally:
+                    await answer.aclose()
+                return sending.response(answer, body)
         except TimeoutError:
             slow = httpx.ReadTimeout("deadline")
             raise sending.failure(slow, request, has_left=trace.has_left) from None
@@ -83,9 +74,15 @@ class AsyncLine:
 
     async def close(self) -> None:
         """Close kept connections."""
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        transports, self._transports = list(self._transports.values()), {}
+        for transport in transports:
+            await transport.aclose()
+
+    def _transport(self, url: httpx.URL) -> httpx.AsyncHTTPTransport:
+        route = self._routes.to(url, is_fresh=False)
+        if route not in self._transports:
+            self._transports[route] = httpx.AsyncHTTPTransport(**sending.transport_options(route))
+        return self._transports[route]
 
 
 async def _awaiting(operation: Callable[[], Awaitable[T]]) -> T:

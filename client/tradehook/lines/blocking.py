@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import httpx
 
-from tradehook.errors import Disconnected, TimedOut
+from tradehook.errors import TimedOut
 from tradehook.lines import sending
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ class BlockingLine:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process = os.getpid()
-        self._clients: dict[bool, httpx.Client] = {}
+        self._transports: dict[sending.Route, httpx.HTTPTransport] = {}
+        self._routes = sending.Routes()
         self._running: dict[str, Future[Any]] = {}
 
     async def send(self, request: Request) -> Response:
@@ -35,24 +36,18 @@ class BlockingLine:
         trace = sending.Trace()
         deadline = time.monotonic() + request.timeout_seconds
         try:
-            client = self._client(is_fresh=request.is_fresh)
-            with client.stream(
-                request.method,
-                request.url,
-                params=request.params or None,
-                headers=dict(request.headers),
-                content=request.body or None,
-                timeout=sending.timeouts(request),
-                extensions={"trace": trace.note},
-            ) as answer:
+            outgoing = sending.build(request, trace.note)
+            answer = self._transport(outgoing.url, is_fresh=request.is_fresh).handle_request(outgoing)
+            try:
                 body = bytearray()
-                for chunk in answer.iter_bytes():
-                    body += chunk
-                    if len(body) > sending.LARGEST_BODY_BYTES:
-                        raise Disconnected(f"The answer of {answer.url.host} is too large to be true.")
+                for chunk in answer.iter_bytes() if sending.is_encoded(answer) else cast("Any", answer.stream):
+                    sending.grown(body, chunk, request)
                     if time.monotonic() > deadline:
-                        raise TimedOut(f"{answer.url.host} took more than {request.timeout_seconds:g} s to answer.")
-                return sending.response(answer.status_code, answer.headers, bytes(body))
+                        host = outgoing.url.host
+                        raise TimedOut(f"{host} took more than {request.timeout_seconds:g} s to answer.")
+            finally:
+                answer.close()
+            return sending.response(answer, body)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise sending.failure(error, request, has_left=trace.has_left) from None
 
@@ -92,15 +87,17 @@ class BlockingLine:
     def close(self) -> None:
         """Close kept connections. The line can be used again afterwards."""
         with self._lock:
-            clients, self._clients = list(self._clients.values()), {}
-        for client in clients:
-            client.close()
+            transports, self._transports = list(self._transports.values()), {}
+        for transport in transports:
+            transport.close()
 
-    def _client(self, *, is_fresh: bool) -> httpx.Client:
+    def _transport(self, url: httpx.URL, *, is_fresh: bool) -> httpx.HTTPTransport:
         if self._process != os.getpid():
             # Sockets shared with a parent process would mix up two conversations, and what runs there is not here.
-            self._lock, self._process, self._clients, self._running = threading.Lock(), os.getpid(), {}, {}
+            self._lock, self._process, self._running = threading.Lock(), os.getpid(), {}
+            self._transports = {}
         with self._lock:
-            if is_fresh not in self._clients:
-                self._clients[is_fresh] = httpx.Client(**sending.options(is_fresh=is_fresh))
-            return self._clients[is_fresh]
+            route = self._routes.to(url, is_fresh=is_fresh)
+            if route not in self._transports:
+                self._transports[route] = httpx.HTTPTransport(**sending.transport_options(route))
+            return self._transports[route]

@@ -6,8 +6,8 @@ to be written. Before that, a failure is `NotSent`; after it, the request may ha
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
@@ -17,11 +17,18 @@ from tradehook.wire import Response
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
     from tradehook.wire import Request
 
 LARGEST_BODY_BYTES = 10_000_000
 CONNECT_SECONDS = 10.0
+_THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
+_HEADERS = {
+    "user-agent": f"tradehook/{__version__}",
+    "accept": "application/json",
+    "accept-encoding": "gzip, deflate",
+}
 
 
 @cache
@@ -30,22 +37,85 @@ def trusted() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def options(*, is_fresh: bool) -> dict[str, Any]:
-    """How to make an httpx client. Redirects are never followed: a write must not land elsewhere."""
-    keep = 0 if is_fresh else 20
-    return {
-        "verify": trusted(),
-        "follow_redirects": False,
-        "limits": httpx.Limits(max_connections=100, max_keepalive_connections=keep),
-        # A proxy of the environment is for the outside; the sandbox on this machine is not behind it.
-        "mounts": {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None},
-        "headers": {"user-agent": f"tradehook/{__version__}", "accept": "application/json"},
-    }
+@cache
+def _nobody() -> ssl.SSLContext:
+    """TLS that trusts no certificate at all, for plain http, which needs none: reading them takes its time."""
+    import ssl
+
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def timeouts(request: Request) -> httpx.Timeout:
-    """The request's own limit; connecting never takes all of it."""
-    return httpx.Timeout(request.timeout_seconds, connect=min(CONNECT_SECONDS, request.timeout_seconds))
+class Route(NamedTuple):
+    """What a transport serves."""
+
+    is_fresh: bool
+    is_tls: bool
+    proxy: str | None
+
+
+def transport_options(route: Route) -> dict[str, Any]:
+    """How to make one of httpx's transports.
+
+    They are used without httpx's client around them: it would follow cookies and redirects, which a write must not,
+    and costs as much again as our own work.
+    """
+    keep = 0 if route.is_fresh else 20
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=keep)
+    return {"verify": trusted() if route.is_tls else _nobody(), "limits": limits, "proxy": route.proxy}
+
+
+@lru_cache(maxsize=256)
+def address(url: str) -> httpx.URL:
+    """An address, taken apart. Raises `httpx.InvalidURL`."""
+    return httpx.URL(url)
+
+
+def proxy_for(url: httpx.URL) -> str | None:
+    """The environment's proxy for an address. The sandbox on this machine is never behind one."""
+    from urllib.request import getproxies, proxy_bypass
+
+    if url.host in _THIS_MACHINE or proxy_bypass(url.host):
+        return None
+    proxies = getproxies()
+    found = proxies.get(url.scheme) or proxies.get("all")
+    return found if found is None or "://" in found else f"http://{found}"
+
+
+class Routes:
+    """Which way to each host, looked up once."""
+
+    def __init__(self) -> None:
+        self._proxies: dict[tuple[str, str], str | None] = {}
+
+    def to(self, url: httpx.URL, *, is_fresh: bool) -> Route:
+        """The way to an address."""
+        place = (url.scheme, url.host)
+        if place not in self._proxies:
+            self._proxies[place] = proxy_for(url)
+        proxy = self._proxies[place]
+        is_tls = url.scheme != "http" or (proxy or "").startswith("https:")
+        return Route(is_fresh=is_fresh, is_tls=is_tls, proxy=proxy)
+
+
+def build(request: Request, note: Callable[..., Any]) -> httpx.Request:
+    """One of our requests in the form of httpx; `note` hears of every step (see `Trace`)."""
+    seconds = request.timeout_seconds
+    return httpx.Request(
+        request.method,
+        address(request.url),
+        params=request.params or None,
+        headers={**_HEADERS, **request.headers},
+        content=request.body or None,
+        extensions={
+            "timeout": {
+                "connect": min(CONNECT_SECONDS, seconds),
+                "read": seconds,
+                "write": seconds,
+                "pool": seconds,
+            },
+            "trace": note,
+        },
+    )
 
 
 class Trace:
@@ -56,7 +126,7 @@ class Trace:
 
     def note(self, event: str, _info: object) -> None:
         """Called by httpx at every step of a request."""
-        if ".send_request_headers.started" in event:
+        if event.endswith(".send_request_headers.started"):
             self.has_left = True
 
     async def anote(self, event: str, info: object) -> None:
@@ -82,6 +152,19 @@ def _reason(error: Exception) -> str:
     return text[:120]
 
 
-def response(status: int, headers: httpx.Headers, body: bytes) -> Response:
+def is_encoded(answer: httpx.Response) -> bool:
+    """Whether the body has to be decompressed."""
+    return "content-encoding" in answer.headers
+
+
+def grown(body: bytearray, chunk: bytes, request: Request) -> None:
+    """Add to a body. Raises `Disconnected` once it is too large to be true."""
+    body += chunk
+    if len(body) > LARGEST_BODY_BYTES:
+        raise Disconnected(f"The answer of {address(request.url).host} is too large to be true.")
+
+
+def response(answer: httpx.Response, body: bytearray) -> Response:
     """Ours from httpx's parts."""
-    return Response(status=status, headers={name.lower(): value for name, value in headers.items()}, body=body)
+    headers = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in answer.headers.raw}
+    return Response(status=answer.status_code, headers=headers, body=bytes(body))
