@@ -91,7 +91,16 @@ def test_a_solana_address_is_taken(address):
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize(
     "address",
-    ["", " ", "0x", "0x" + "0" * 40, "1" * 32, "\u0410" * 40, "a" * 5000, "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAe\n"],
+    [
+        "",
+        " ",
+        "0x",
+        "0x" + "0" * 40,
+        "1" * 32,
+        "\u0410" * 40,
+        "a" * 5000,
+        "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAe\n",
+    ],
 )
 def test_what_is_no_address_anywhere_is_refused(network, address):
     with pytest.raises(InvalidInput):

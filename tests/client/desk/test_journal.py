@@ -160,3 +160,34 @@ def test_eight_processes_make_one_journal_and_one_intent(tmp_path):
     for process in processes:
         process.join()
     assert sorted(answers) == [False] * 7 + [True]
+
+
+def test_a_journal_of_the_first_version_is_brought_up_with_all_it_holds(tmp_path):
+    from pathlib import Path
+
+    from alembic import command
+    from alembic.config import Config
+
+    from tradehook.desk.schema import open_database, writing
+
+    url = f"sqlite:///{tmp_path}/journal.db"
+    engine = open_database(url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(module.__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    with writing(engine) as connection:
+        config.attributes |= {"connection": connection, "version_table": "tradehook_version"}
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO intent (intent_id, kind, exchange, host, environment, account, source, asked, asked_hash, state,"
+            " attempt, order_id, order_seen, order_is_final, created_at, updated_at) VALUES ('old', 'order',"
+            " 'true_markets', 'h', 'sandbox', 'main', 'cli', '{}', 'x', 'ACCEPTED', 1, 'an-order',"
+            ' \'{"order_id": "an-order", "status": "open", "exchange_status": "active"}\', 0,'
+            " '2026-11-01T00:00:00Z', '2026-11-01T00:00:00Z')"
+        )
+    engine.dispose()
+    with Journal.open(url) as journal:
+        intent = journal.get("old")
+        assert (intent.order_id, str(intent.last_order.status), intent.is_final) == ("an-order", "open", False)
+        assert [found.intent_id for found in journal.open_orders("h")] == ["old"]
+        assert journal.destinations.list("h") == []
