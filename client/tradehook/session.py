@@ -159,8 +159,12 @@ class Session:
         Raises:
             TradehookError: what the response says, when that is no.
         """
+        return self.judge(lambda: read(response))
+
+    def judge(self, reading: Callable[[], T]) -> T:
+        """The result of reading what came from outside, whatever it is."""
         try:
-            return read(response)
+            return reading()
         except (ValueError, TypeError, KeyError, ArithmeticError) as error:
             raise UnexpectedResponse(
                 f"The exchange answered something unexpected ({type(error).__name__}).", exchange=self.exchange

@@ -333,7 +333,14 @@ def asset(row: Mapping[str, Any]) -> Asset:
         decimals=decimals if isinstance(decimals, int) and 0 <= decimals <= 255 else None,
         is_tradeable=row.get("tradeable") is True,
         is_stable=row.get("stable") is True,
+        networks=_networks(row.get("networks")),
     )
+
+
+def _networks(value: object) -> tuple[str, ...]:
+    """The networks themselves. Those called compatible are for paying in, nothing says for paying out."""
+    entries = value if isinstance(value, list) else []
+    return tuple(name for entry in entries if isinstance(entry, dict) and (name := maybe_text(entry, "network")))
 
 
 def balance(row: Mapping[str, Any]) -> Balance:
@@ -352,3 +359,29 @@ def balance(row: Mapping[str, Any]) -> Balance:
         held=held if held is not None else total - available,
         is_stable=row.get("stable") is True,
     )
+
+
+def is_plain_balances(body: object) -> bool:
+    """Whether balances came in the shape that is documented for `/balances`: no more than an id and an amount."""
+    return isinstance(body, dict) and isinstance(body.get("balances"), list) and "data" not in body
+
+
+def plain_balances(body: object, assets: Mapping[str, Asset]) -> list[Balance]:
+    """Balances of that shape. What is held back for orders is not told there: everything counts as available."""
+    found = []
+    for entry in mapping(body)["balances"]:
+        row = mapping(entry)
+        asset = assets.get(maybe_text(row, "asset_id") or "")
+        total = number(row, "balance")
+        found.append(
+            Balance(
+                symbol=asset.symbol if asset else text(row, "asset_name"),
+                chain=asset.chain if asset else None,
+                address=asset.address if asset else None,
+                total=total,
+                available=total,
+                held=Decimal(0),
+                is_stable=asset.is_stable if asset else False,
+            )
+        )
+    return found
