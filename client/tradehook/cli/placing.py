@@ -153,13 +153,20 @@ def _show(client: Client, settings: Settings, sized: SizedOrder, *, how: How) ->
 
     how.tell(deed(sized), style="bold")
     how.tell(f"{settings.environment} · {settings.account} · {sized.market} · {typed_and_sent(sized)}")
+    if sized.chain:
+        return
+    quote = client.get_quote(sized.base, quote=sized.quote, side=sized.side, quantity=sized.quantity, unit=sized.unit)
     if sized.price is None:
-        quote = client.get_quote(
-            sized.base, quote=sized.quote, side=sized.side, quantity=sized.quantity, unit=sized.unit
-        )
         how.tell(
             f"Now about {price(quote.price)}, comes to {quantity(quote.notional, quote.quote)} "
             "before the fee, which the exchange does not tell beforehand."
+        )
+    elif (sized.price >= quote.price) if sized.side == "buy" else (sized.price <= quote.price):
+        # There is no post-only here: such a limit does not rest, it trades.
+        how.tell(
+            f"The limit is through the market, now about {price(quote.price)}: it will trade at once, at the book's "
+            "price, and rest only with what is left.",
+            style="yellow",
         )
 
 
