@@ -178,6 +178,6 @@ def test_a_stop_holds_even_when_it_comes_before_the_desk_is_open(account):
     with hook() as opened:
         opened.stop()
         assert opened._client is None
-        with pytest.raises(Interrupted, match="Stopped before sending"):
+        with pytest.raises(Interrupted, match="Stopped before anything"):
             opened.desk.place_order(NewOrder.of("BTC/PYUSD", side="buy", amount="0.001"), intent_id="s", source="test")
     assert account.orders() == 0
