@@ -10,6 +10,9 @@ from typing import Annotated
 
 import typer
 
+from tradehook_sandbox.flags import with_rules
+from tradehook_sandbox.true_markets.rules import Rules
+
 DEFAULT_PORT = 8787
 DEFAULT_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 DEFAULT_KEY_FILE = Path("~/.config/tradehook/true_markets.json")
@@ -26,6 +29,7 @@ app = typer.Typer(
 
 
 @app.command()
+@with_rules
 def serve(
     *,
     port: Annotated[
@@ -48,19 +52,10 @@ def serve(
             help="A file that keeps accounts, orders, clock and faults across restarts. Without it, all is new."
         ),
     ] = None,
-    rate_limit: Annotated[int, typer.Option(min=0, help="Requests a minute per key; 0 for no limit.")] = 100,
-    token_seconds: Annotated[int, typer.Option(min=1, max=31_536_000, help="How long an access token lives.")] = 3600,
     host: Annotated[
         str, typer.Option(help="The address to listen on. Others than your own machine's get a warning.")
     ] = ("127.0.0.1"),
-    strict_units: Annotated[
-        bool,
-        typer.Option("--strict-units", help="Refuse market buys in base units, as the documents say; live takes them."),
-    ] = False,
-    strict_quotes: Annotated[
-        bool,
-        typer.Option("--strict-quotes", help="Refuse the overview page's quick-start body on /quotes with 400."),
-    ] = False,
+    rules: Rules,
 ) -> None:
     """Serve the sandbox until it is stopped with Ctrl-C or SIGTERM.
 
@@ -79,10 +74,7 @@ def serve(
         sandbox = Sandbox(
             seed=seed,
             clock=Clock(),
-            rate_limit=rate_limit,
-            token_seconds=token_seconds,
-            strict_units=strict_units,
-            strict_quotes=strict_quotes,
+            rules=rules,
             state=state.expanduser() if state else None,
         )
         if provide(key_file, sandbox):

@@ -4,10 +4,20 @@
     error_after    it happened, and `status` was answered
     timeout_after  it happened, and no answer ever comes
     slow           it happened; the answer takes `delay_seconds`
-    garbled        it happened; the answer is cut in half
+    garbled        it happened; the answer is cut in half, and its headers say that it is the whole
+    truncated      it happened; the answer breaks off in the middle, and the connection closes
     rate_limited   429; nothing happened
     edge_html      an HTML page of a protection layer (403 or `status`); nothing happened
     late_accept    `status` is answered at once; it happens `delay_seconds` later
+    stale_list     it happened; orders and transfers are shown as they were `delay_seconds` ago
+    unknown_enum   it happened; `field`, or the status, side or chain, is a word that nobody knows
+    extra_field    it happened; every object in the answer has a field more
+    missing_field  it happened; `field`, or one drawn by chance, is missing everywhere in the answer
+
+and two that strike WebSockets at their next message, not requests:
+
+    drop_websocket    the connection is cut without a close frame
+    silent_websocket  it stays open, and nothing comes any more
 
 Knows nothing of exchanges: it composes with whatever answers requests.
 """
@@ -15,27 +25,60 @@ Knows nothing of exchanges: it composes with whatever answers requests.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args
 
-from tradehook.wire import Response, encode_json
+from tradehook.wire import Response
+from tradehook_sandbox import spoiling
+from tradehook_sandbox.seeded import draw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tradehook.wire import Request
 
 Kind = Literal[
-    "error_before", "error_after", "timeout_after", "slow", "garbled", "rate_limited", "edge_html", "late_accept"
+    "error_before",
+    "error_after",
+    "timeout_after",
+    "slow",
+    "garbled",
+    "truncated",
+    "rate_limited",
+    "edge_html",
+    "late_accept",
+    "stale_list",
+    "unknown_enum",
+    "extra_field",
+    "missing_field",
+    "drop_websocket",
+    "silent_websocket",
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+STREAM_KINDS: Final[frozenset[Kind]] = frozenset({"drop_websocket", "silent_websocket"})
 DEFAULT_DELAY_SECONDS: Final = 3.0
 _EDGE_PAGE: Final = (
     b"<!DOCTYPE html><html><head><title>Just a moment...</title></head>"
     b"<body><h1>Checking your browser before accessing the site.</h1></body></html>"
 )
 _WORDS: Final = {429: "rate limit exceeded", 500: "internal server error", 502: "bad gateway"}
+_CERTAIN: Final = 1_000_000
+
+
+class FarSide(Protocol):
+    """Whoever carries requests out."""
+
+    @property
+    def seed(self) -> int:
+        """What its chances follow from."""
+        ...
+
+    def handle(self, request: Request, *, seen: float | None = None) -> Response:
+        """Carry it out and answer; reads show things as they were at the moment `seen`."""
+        ...
+
+    def broken(self, status: int, message: str, *, back: float | None = None) -> Response:
+        """How its errors look; with `back`, those that say when the budget is whole again."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +89,8 @@ class Answer:
     """`None`: no answer ever comes; whoever serves this holds the connection open."""
     delay_seconds: float = 0.0
     """How long the answer takes. What the request did was done at once."""
+    is_cut: bool = False
+    """The headers promise the whole response; half of its body comes, then the connection closes."""
 
 
 @dataclass(slots=True)
@@ -61,8 +106,14 @@ class Fault:
     """What to answer; `None`: 403 for `edge_html`, 503 for the others."""
     times: int | None = 1
     """How many requests it strikes; `None`: all until it is removed."""
+    probability: float = 1.0
+    """How likely it is to strike a request that it matches; the same seed, the same strikes."""
     delay_seconds: float = DEFAULT_DELAY_SECONDS
+    field: str | None = None
+    """Which field of the answer `unknown_enum` and `missing_field` are about."""
     id: int = 0
+    met: int = 0
+    """How many requests it has matched."""
     struck: int = 0
 
     @property
@@ -75,6 +126,16 @@ class Fault:
         if self.method not in ("*", method):
             return False
         return self.path == "*" or any(_pattern(self.path).fullmatch(path) for path in paths)
+
+    def strikes(self, seed: int) -> bool:
+        """Whether it strikes the next request that it matches."""
+        self.met += 1
+        if self.probability < 1 and draw("fault", seed, self.id, self.met, below=_CERTAIN) >= (
+            self.probability * _CERTAIN
+        ):
+            return False
+        self.struck += 1
+        return True
 
     def as_json(self) -> dict[str, Any]:
         """The fault as the admin shows it and a store keeps it."""
@@ -122,61 +183,90 @@ class Faults:
         for late in self.late:
             late.due -= seconds
 
-    def respond(
-        self, request: Request, handle: Callable[[Request], Response], *, paths: tuple[str, ...], now: float
-    ) -> Answer:
-        """Answer the request through the first fault that matches it, or plainly.
+    def respond(self, request: Request, far_side: FarSide, *, paths: tuple[str, ...], now: float) -> Answer:
+        """Answer the request through the first fault that strikes it, or plainly.
 
         Args:
             request: what came in.
-            handle: whoever carries it out.
+            far_side: whoever carries it out.
             paths: the ways in which its path may be written in a fault.
             now: seconds since 1970.
         """
-        fault = next((fault for fault in self.waiting if fault.matches(request.method.upper(), paths)), None)
+        fault = self._take(request.method.upper(), paths, seed=far_side.seed, is_stream=False)
         if fault is None:
-            return Answer(handle(request))
-        fault.struck += 1
-        if fault.is_spent:
-            self.waiting.remove(fault)
+            return Answer(far_side.handle(request))
         if fault.kind == "late_accept":
             self.late.append(Late(due=now + fault.delay_seconds, request=request))
-        return _strike(fault, request, handle, now=now)
+        early = _instead(fault, far_side, now=now)
+        if early is not None:
+            return Answer(early)
+        seen = now - fault.delay_seconds if fault.kind == "stale_list" else None
+        return _spoilt(fault, far_side.handle(request, seen=seen), far_side)
+
+    def strike_stream(self, paths: tuple[str, ...], *, seed: int) -> Kind | None:
+        """What happens to a WebSocket at one of these paths instead of its next message; usually nothing."""
+        fault = self._take("GET", paths, seed=seed, is_stream=True)
+        return None if fault is None else fault.kind
+
+    def _take(self, method: str, paths: tuple[str, ...], *, seed: int, is_stream: bool) -> Fault | None:
+        """The first fault that strikes; it no longer waits if that was its last time."""
+        for fault in self.waiting:
+            if (fault.kind in STREAM_KINDS) is is_stream and fault.matches(method, paths) and fault.strikes(seed):
+                if fault.is_spent:
+                    self.waiting.remove(fault)
+                return fault
+        return None
 
 
-def _strike(fault: Fault, request: Request, handle: Callable[[Request], Response], *, now: float) -> Answer:
+def _instead(fault: Fault, far_side: FarSide, *, now: float) -> Response | None:
+    """What is answered by a fault that lets nothing happen."""
     match fault.kind:
         case "error_before" | "late_accept":
-            return Answer(_error(fault.status or 503))
-        case "error_after":
-            real = handle(request)
-            # The budget it cost is said all the same.
-            budget = {name: value for name, value in real.headers.items() if name.startswith("x-ratelimit-")}
-            return Answer(_error(fault.status or 503, budget))
-        case "timeout_after":
-            handle(request)
-            return Answer(None)
-        case "slow":
-            return Answer(handle(request), delay_seconds=fault.delay_seconds)
-        case "garbled":
-            return Answer(_cut(handle(request)))
+            return _error(fault, far_side)
         case "rate_limited":
-            reset = str(int(now + fault.delay_seconds) + 1)
-            return Answer(_error(429, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset}))
+            return far_side.broken(429, _WORDS[429], back=now + fault.delay_seconds)
         case "edge_html":
             headers = {"content-type": "text/html; charset=UTF-8", "cf-mitigated": "challenge"}
-            return Answer(Response(status=fault.status or 403, headers=headers, body=_EDGE_PAGE))
+            return Response(status=fault.status or 403, headers=headers, body=_EDGE_PAGE)
+        case _:
+            return None
 
 
-def _error(status: int, headers: dict[str, str] | None = None) -> Response:
-    message = _WORDS.get(status, "service unavailable")
-    body = encode_json({"error": "", "message": message, "code": status})
-    return Response(status=status, headers={"content-type": "application/json", **(headers or {})}, body=body)
+def _spoilt(fault: Fault, real: Response, far_side: FarSide) -> Answer:
+    """What becomes of the answer to something that has happened."""
+    match fault.kind:
+        case "error_after":
+            error = _error(fault, far_side)
+            # The budget it cost is said all the same.
+            budget = {name: value for name, value in real.headers.items() if name.startswith("x-ratelimit-")}
+            return Answer(replace(error, headers={**error.headers, **budget}))
+        case "timeout_after":
+            return Answer(None)
+        case "slow":
+            return Answer(real, delay_seconds=fault.delay_seconds)
+        case "truncated":
+            return Answer(real, is_cut=True)
+        case _:
+            return Answer(_rewritten(fault, real, seed=far_side.seed))
 
 
-def _cut(response: Response) -> Response:
-    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
-    return Response(status=response.status, headers=headers, body=response.body[: len(response.body) // 2] or b"{")
+def _rewritten(fault: Fault, real: Response, *, seed: int) -> Response:
+    match fault.kind:
+        case "garbled":
+            return spoiling.cut(real)
+        case "unknown_enum":
+            return spoiling.with_unknown_word(real, fault.field)
+        case "extra_field":
+            return spoiling.with_extra_field(real)
+        case "missing_field":
+            return spoiling.without_field(real, fault.field, chance=(seed, fault.id, fault.struck))
+        case _:
+            return real
+
+
+def _error(fault: Fault, far_side: FarSide) -> Response:
+    status = fault.status or 503
+    return far_side.broken(status, _WORDS.get(status, "service unavailable"))
 
 
 @lru_cache(maxsize=256)

@@ -6,22 +6,26 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from tradehook.wire import Response
 from tradehook_sandbox.admin import endpoints as admin
 from tradehook_sandbox.clock import MICROS, Clock, http_date, micros
 from tradehook_sandbox.faults import Answer, Faults
 from tradehook_sandbox.ledger import Ledger
 from tradehook_sandbox.market import Market
+from tradehook_sandbox.true_markets import market_data
 from tradehook_sandbox.true_markets.accounts import DEFAULT_ACCOUNT
 from tradehook_sandbox.true_markets.calls import Call
-from tradehook_sandbox.true_markets.exchange import Rules, TrueMarkets
+from tradehook_sandbox.true_markets.exchange import TrueMarkets
 from tradehook_sandbox.true_markets.keys import fresh_bundle, read_bundle
 from tradehook_sandbox.true_markets.routes import below_prefix
+from tradehook_sandbox.true_markets.rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tradehook.wire import Request, Response
+    from tradehook.wire import Request
+    from tradehook_sandbox.faults import Kind
 
 _API: Final = "/v1"
 
@@ -37,30 +41,28 @@ class Sandbox:
         *,
         seed: int = 1,
         clock: Clock | None = None,
-        rate_limit: int = 100,
-        token_seconds: int = 3600,
-        strict_units: bool = False,
-        strict_quotes: bool = False,
+        rules: Rules | None = None,
         state: Path | None = None,
+        **switches: Any,
     ) -> None:
         """Open it with one account, `default`, that holds the opening amounts.
 
         Args:
             seed: prices, liquidity and latencies follow from it.
             clock: its time; without one it stands still until it is advanced.
-            rate_limit: requests a minute per key; 0 for no limit.
-            token_seconds: how long an access token lives.
-            strict_units: refuse a market buy in base units, as documented; live it is accepted.
-            strict_quotes: refuse the quick-start body of the overview page, as the specification does.
-            state: a file that keeps everything across restarts; its seed wins over `seed`.
+            rules: how it answers where more than one answer is possible; without them as the live service was seen to.
+            state: a file that keeps everything but the rules across restarts; its seed wins over `seed`.
+            switches: fields of `Rules` by name, as in `rate_limit=0`; they win over `rules`.
 
         Raises:
             StateError: the file is not ours, is damaged, or another sandbox has it open.
+            TypeError: there is no such switch.
+            ValueError: a switch cannot have this value.
         """
+        rules = replace(rules or Rules(), **switches)
         self.clock = clock or Clock.frozen()
         self.faults = Faults()
         self._lock = threading.RLock()
-        rules = Rules(rate_limit, token_seconds, strict_units=strict_units, strict_quotes=strict_quotes)
         if state is None:
             self._store = None
             self.exchange = TrueMarkets(
@@ -87,11 +89,37 @@ class Sandbox:
                 return Answer(self.handle(request))
             now = self.clock.now()
             self.catch_up()
-            answer = self.faults.respond(request, self.exchange.handle, paths=_spellings(call.path), now=now)
+            answer = self.faults.respond(request, self.exchange, paths=_spellings(call.path), now=now)
             self._save()
             if answer.response is None:
                 return answer
-            return Answer(_dated(answer.response, now), answer.delay_seconds)
+            return replace(answer, response=_dated(answer.response, now))
+
+    def shake_hands(self, request: Request) -> Answer:
+        """Answer a WebSocket's handshake, through whatever fault waits for it: with 101 it is accepted."""
+        with self._lock:
+            now = self.clock.now()
+            paths = _spellings(Call.read(request).path)
+            answer = self.faults.respond(request, _Handshake(self.exchange), paths=paths, now=now)
+            self._save()
+            if answer.response is None:
+                return answer
+            return replace(answer, response=_dated(answer.response, now))
+
+    def market_data(self, topic: str) -> list[dict[str, Any]]:
+        """What the WebSocket pushes for this topic now."""
+        with self._lock:
+            self.catch_up()
+            self._save()
+            return market_data.BATCHES[topic](self.exchange.house)
+
+    def strike_stream(self, path: str) -> Kind | None:
+        """What a fault does to a WebSocket at this path instead of its next message; usually nothing."""
+        with self._lock:
+            kind = self.faults.strike_stream(_spellings(path), seed=self.exchange.seed)
+            if kind is not None:
+                self._save()
+            return kind
 
     def handle(self, request: Request) -> Response:
         """Answer one request, past all faults. Never raises for anything it is given."""
@@ -146,8 +174,21 @@ class Sandbox:
                 self._store = None
 
     def _save(self) -> None:
+        self.exchange.house.orders.remember(self.exchange.house.now)
         if self._store is not None:
             self._store.save(self)
+
+
+class _Handshake:
+    """The far side of a handshake: it says yes, and words errors as the exchange does."""
+
+    def __init__(self, exchange: TrueMarkets) -> None:
+        self.seed = exchange.seed
+        self.broken = exchange.broken
+
+    def handle(self, request: Request, *, seen: float | None = None) -> Response:  # noqa: ARG002 - nothing to look at
+        """Accept."""
+        return Response(101)
 
 
 def _spellings(path: str) -> tuple[str, ...]:

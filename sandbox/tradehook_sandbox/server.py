@@ -1,13 +1,14 @@
 """The sandbox behind a socket: the exchange and Telegram's stand-in on one port, on one event loop.
 
-Only what a function from request to response cannot do stands here: holding a connection open, answering late, and
-stopping at once although both are going on.
+Only what a function from request to response cannot do stands here and in `stream.py`: holding a connection open,
+answering late or in part, speaking without being asked, and stopping at once although all of that is going on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import sys
 from typing import TYPE_CHECKING, Final
@@ -17,6 +18,8 @@ from starlette.routing import Mount
 from uvicorn import Config, Server
 
 from tradehook.wire import Request
+from tradehook_sandbox.peers import Peers
+from tradehook_sandbox.stream import Stream
 from tradehook_sandbox.telegram.server import routes
 from tradehook_sandbox.telegram.world import World
 from tradehook_sandbox.true_markets.calls import LARGEST_BODY
@@ -38,35 +41,28 @@ class Door:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        self.held: set[tuple[str, int]] = set()
-        """Peers that wait for an answer that is late on purpose, or never comes."""
+        self.peers = Peers()
+        self._stream = Stream(sandbox, self.peers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request as the sandbox says, when it says."""
+        if scope["type"] == "websocket":
+            await self._stream(scope, receive, send, _request(scope, b""))
+            return
         body = await _read_body(receive)
         if body is None:
             return
         answer = self._sandbox.respond(_request(scope, body))
-        if answer.response is None or answer.delay_seconds:
-            is_gone = await self._hold(scope, receive, None if answer.response is None else answer.delay_seconds)
+        response = answer.response
+        if response is None or answer.delay_seconds:
+            is_gone = await self.peers.hold(scope, receive, None if response is None else answer.delay_seconds)
             if is_gone:
                 return
-        if answer.response is not None:
-            await _send(answer.response, send)
-
-    async def _hold(self, scope: Scope, receive: Receive, seconds: float | None) -> bool:
-        """Wait this long, or for as long as the peer does; returns whether the peer has gone."""
-        peer = tuple(scope["client"])
-        self.held.add(peer)
-        try:
-            async with asyncio.timeout(seconds):
-                while (await receive())["type"] != "http.disconnect":
-                    pass
-        except TimeoutError:
-            return False
-        finally:
-            self.held.discard(peer)
-        return True
+        if response is not None:
+            await _send(response, send, is_cut=answer.is_cut)
+        if answer.is_cut:
+            self.peers.cut(scope)
+            await self.peers.hold(scope, receive, None)
 
 
 class SandboxServer(Server):
@@ -81,6 +77,7 @@ class SandboxServer(Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listening; whoever started us is told so."""
         await super().startup(sockets)
+        self._door.peers.connections = self.server_state.connections
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)
@@ -90,11 +87,9 @@ class SandboxServer(Server):
             sys.stdout.flush()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Closed; those who were held have had their connections cut, not answered."""
+        """Closed; those who were held or did not read have had their connections cut, not answered."""
         self._world.stop()
-        for connection in list(self.server_state.connections):
-            if getattr(connection, "client", None) in self._door.held:
-                connection.transport.abort()
+        self._door.peers.let_go()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
@@ -116,7 +111,9 @@ def serve(sandbox: Sandbox, listener: socket.socket, *, url: str) -> None:
     config = Config(
         application,
         http="h11",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=LARGEST_BODY,
+        ws_per_message_deflate=False,
         lifespan="off",
         access_log=False,
         log_level="error",
@@ -125,14 +122,22 @@ def serve(sandbox: Sandbox, listener: socket.socket, *, url: str) -> None:
         date_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
+    logging.getLogger("uvicorn.error").addFilter(_is_ours)
     asyncio.run(SandboxServer(config, door=door, world=world, url=url).serve(sockets=[listener]))
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether a fault is this program's: uvicorn prints a traceback for a peer's text that is not UTF-8, too."""
+    return not str(record.msg).startswith("Invalid UTF-8 sequence received from client")
 
 
 def _request(scope: Scope, body: bytes) -> Request:
     query = scope["query_string"].decode("latin-1")
     path = scope["raw_path"].decode("latin-1")
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    return Request(scope["method"], f"http://sandbox{path}{'?' + query if query else ''}", headers=headers, body=body)
+    # A handshake is a GET, and ASGI does not say so.
+    method = scope.get("method", "GET")
+    return Request(method, f"http://sandbox{path}{'?' + query if query else ''}", headers=headers, body=body)
 
 
 async def _read_body(receive: Receive) -> bytes | None:
@@ -147,8 +152,9 @@ async def _read_body(receive: Receive) -> bytes | None:
             return bytes(body)
 
 
-async def _send(response: Response, send: Send) -> None:
+async def _send(response: Response, send: Send, *, is_cut: bool) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
     headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body})
+    body = response.body[: len(response.body) // 2] if is_cut else response.body
+    await send({"type": "http.response.body", "body": body, "more_body": is_cut})

@@ -9,6 +9,7 @@ import base64
 import json
 import os
 import sqlite3
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.hazmat.primitives import serialization
@@ -19,15 +20,18 @@ from tradehook_sandbox.clock import micros
 from tradehook_sandbox.faults import Fault, Late
 from tradehook_sandbox.ledger import Ledger
 from tradehook_sandbox.market import Market
-from tradehook_sandbox.true_markets.exchange import Rules, TrueMarkets
+from tradehook_sandbox.true_markets.accounts import Deposit
+from tradehook_sandbox.true_markets.exchange import TrueMarkets
 from tradehook_sandbox.true_markets.keys import from_compressed_hex
 from tradehook_sandbox.true_markets.orders import Order
+from tradehook_sandbox.true_markets.transfers import Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from tradehook_sandbox.sandbox import Sandbox
+    from tradehook_sandbox.true_markets.rules import Rules
 
 FORMAT: Final = 1
 _SCHEMA: Final = """
@@ -36,6 +40,8 @@ CREATE TABLE IF NOT EXISTS accounts (uid TEXT PRIMARY KEY, name TEXT NOT NULL) W
 CREATE TABLE IF NOT EXISTS keys (key_id TEXT PRIMARY KEY, uid TEXT NOT NULL, public_hex TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS refresh_tokens (token_id TEXT PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS orders (number INTEGER PRIMARY KEY, content TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS transfers (number INTEGER PRIMARY KEY, content TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS deposits (number INTEGER PRIMARY KEY, content TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS balances (account TEXT, asset TEXT, units TEXT NOT NULL, PRIMARY KEY (account, asset));
 CREATE TABLE IF NOT EXISTS entries (
     number INTEGER PRIMARY KEY, at_micros INTEGER NOT NULL, asset TEXT NOT NULL, source TEXT NOT NULL,
@@ -59,6 +65,7 @@ class Store:
         """
         self._path = path
         self._saved_facts = ""
+        self._saved_deposits = 0
         self._saved_people: set[str] = set()
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -111,7 +118,9 @@ class Store:
         people = {key.key_id for key in exchange.keys} | {account.uid for account in house.accounts}
         comparable = json.dumps(facts)
         is_same = comparable == self._saved_facts and people == self._saved_people
-        if is_same and not (house.ledger.unsaved or house.orders.changed or exchange.tokens.unsaved):
+        transfers = exchange.withdrawals.all
+        is_still = not (house.ledger.unsaved or house.orders.changed or transfers.changed or exchange.tokens.unsaved)
+        if is_same and is_still:
             return
         # How far time has got is kept with every change, but is not a change by itself.
         content = json.dumps({**facts, "now_micros": house.now, "entries": house.ledger.entries})
@@ -126,7 +135,8 @@ class Store:
             self._database.execute("ROLLBACK")
             raise
         self._saved_facts, self._saved_people = comparable, people
-        for unsaved in (house.ledger.unsaved, house.orders.changed, exchange.tokens.unsaved):
+        self._saved_deposits = len(house.accounts.deposits)
+        for unsaved in (house.ledger.unsaved, house.orders.changed, transfers.changed, exchange.tokens.unsaved):
             unsaved.clear()
 
     def _write_people(self, exchange: TrueMarkets) -> None:
@@ -145,6 +155,12 @@ class Store:
         changed = [house.orders[order_id] for order_id in house.orders.changed]
         orders = [(order.number, json.dumps(order.as_json())) for order in changed]
         database.executemany("INSERT OR REPLACE INTO orders VALUES (?, ?)", orders)
+        moved = [exchange.withdrawals.all[transfer_id] for transfer_id in exchange.withdrawals.all.changed]
+        transfers = [(transfer.number, json.dumps(transfer.as_json())) for transfer in moved]
+        database.executemany("INSERT OR REPLACE INTO transfers VALUES (?, ?)", transfers)
+        deposits = list(enumerate(house.accounts.deposits))[self._saved_deposits :]
+        rows_of_deposits = [(number, json.dumps(asdict(deposit))) for number, deposit in deposits]
+        database.executemany("INSERT OR REPLACE INTO deposits VALUES (?, ?)", rows_of_deposits)
         entries = house.ledger.unsaved
         touched = {(account, entry.asset) for entry in entries for account in (entry.source, entry.target)}
         # Text, because an account of the house may outgrow SQLite's 64 bits.
@@ -198,6 +214,12 @@ class Store:
             if order.status == "active" or (order.status == "cancel_pending" and order.due_micros is None):
                 exchange.cefi.stand_again(order)
         house.orders.changed.clear()
+        for (content,) in self._database.execute("SELECT content FROM transfers ORDER BY number"):
+            exchange.withdrawals.all.add(Transfer(**json.loads(content)))
+        exchange.withdrawals.all.changed.clear()
+        for (content,) in self._database.execute("SELECT content FROM deposits ORDER BY number"):
+            house.accounts.deposits.append(Deposit(**json.loads(content)))
+        self._saved_deposits = len(house.accounts.deposits)
 
 
 def _facts(sandbox: Sandbox) -> dict[str, Any]:

@@ -16,7 +16,11 @@ from tradehook_sandbox.stage import free_port
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+TYPED = [
+    *sorted((ROOT / "docs" / "tutorials").glob("*.md")),
+    ROOT / "docs" / "how-to" / "use-the-sandbox-without-tradehook.md",
+]
+"""Pages whose commands are typed in, one after the other."""
 SERVICES = {"tradehook-sandbox serve": "ready http", "tradehook-bot run": "serves main"}
 """What stays running in a terminal of its own, and what shows that it does."""
 
@@ -118,8 +122,8 @@ class Terminal:
         assert [service.wait(20) for service in self.services] == [0] * len(self.services)
 
 
-@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
-def test_tutorials_work_as_printed(page, tmp_path):
+@pytest.mark.parametrize("page", TYPED, ids=lambda page: page.stem)
+def test_pages_work_as_printed(page, tmp_path):
     terminal = Terminal(tmp_path)
     script = "set -euo pipefail\n"
     try:

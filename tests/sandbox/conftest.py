@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
@@ -15,7 +24,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from tradehook.wire import Request, Response
 from tradehook_sandbox import Answer, Sandbox
 
+ROOT = Path(__file__).parents[2]
 HOST = "http://sandbox.test"
+PATIENCE_SECONDS = 20
 USDC_SOLANA = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
 SOL = "So11111111111111111111111111111111111111112"
 USDC_BASE = "0x833589fcd6edb6e08f4c7c32d4f71b54bda02913"
@@ -80,7 +91,7 @@ class Trader:
         response = self.send("POST", "/v1/auth/api-key/token", self.mint_body())
         assert response.status == 200, response.body
         tokens = response.json()
-        self.token, self.refresh_token = tokens["access_token"], tokens["refresh_token"]
+        self.token, self.refresh_token = tokens["access_token"], tokens.get("refresh_token", "")
         return self
 
     def stamp(self, payload: str) -> str:
@@ -182,3 +193,97 @@ def another_trader(trader):
 def trader_class():
     """The class itself, for a sandbox that a test makes by hand."""
     return Trader
+
+
+# --- over sockets -----------------------------------------------------------------------------------------------------
+
+
+class Served:
+    """A sandbox in a process of its own; to a trader it looks like a `Sandbox`, but requests go over a socket."""
+
+    def __init__(self, *arguments: str, environ: dict[str, str] | None = None) -> None:
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'client'}:{ROOT / 'sandbox'}", **(environ or {})}
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-W",
+                "error::DeprecationWarning:tradehook_sandbox",
+                "-m",
+                "tradehook_sandbox",
+                *arguments,
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        self.first_line = self.process.stdout.readline()
+        self.url = self.first_line.removeprefix("ready ").strip()
+        self.timeout = PATIENCE_SECONDS
+        self.clock = self
+
+    def now(self) -> float:
+        return time.time()
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port
+
+    def connect(self, timeout: float = PATIENCE_SECONDS) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
+
+    def respond(self, request) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
+        try:
+            target = f"{request.path}?{urlencode(request.params)}" if request.params else request.path
+            connection.request(request.method, target, body=request.body or None, headers=dict(request.headers))
+            response = connection.getresponse()
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(Response(response.status, headers, response.read()))
+        except TimeoutError:
+            return Answer(None)
+        finally:
+            connection.close()
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, float, str]:
+        """Exit code, seconds it took, and what was written to stderr."""
+        began = time.monotonic()
+        self.process.send_signal(number)
+        _, errors = self.process.communicate(timeout=PATIENCE_SECONDS)
+        return self.process.returncode, time.monotonic() - began, errors
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Start a sandbox process; it is gone when the test ends."""
+    running: list[Served] = []
+
+    def start(*arguments: str, **options) -> Served:
+        one = Served("serve", "--port", "0", "--key-file", str(tmp_path / "key.json"), *arguments, **options)
+        running.append(one)
+        return one
+
+    yield start
+    for one in running:
+        one.end()
+
+
+@pytest.fixture
+def trader_at(tmp_path, trader_class):
+    """A signed-in trader with the key file that the server wrote."""
+
+    def sign_in(served: Served):
+        return trader_class(served, bundle=json.loads((tmp_path / "key.json").read_text())).mint()
+
+    return sign_in
+
+
+@pytest.fixture
+def served_class():
+    """The class itself, for a server that is started with other arguments."""
+    return Served

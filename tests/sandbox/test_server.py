@@ -9,82 +9,17 @@ import os
 import re
 import select
 import signal
-import socket
 import stat
 import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
 
 import pytest
-
-from tradehook.wire import Response
-from tradehook_sandbox import Answer
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 20
 BOT = "123456:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-
-
-class Served:
-    """A sandbox in a process of its own; to a trader it looks like a `Sandbox`, but requests go over a socket."""
-
-    def __init__(self, *arguments: str, environ: dict[str, str] | None = None) -> None:
-        environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'client'}:{ROOT / 'sandbox'}", **(environ or {})}
-        self.process = subprocess.Popen(
-            [
-                sys.executable,
-                "-W",
-                "error::DeprecationWarning:tradehook_sandbox",
-                "-m",
-                "tradehook_sandbox",
-                *arguments,
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-        self.first_line = self.process.stdout.readline()
-        self.url = self.first_line.removeprefix("ready ").strip()
-        self.timeout = PATIENCE_SECONDS
-        self.clock = self
-
-    def now(self) -> float:
-        return time.time()
-
-    @property
-    def port(self) -> int:
-        return urlsplit(self.url).port
-
-    def connect(self, timeout: float = PATIENCE_SECONDS) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
-
-    def respond(self, request) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
-        try:
-            target = f"{request.path}?{urlencode(request.params)}" if request.params else request.path
-            connection.request(request.method, target, body=request.body or None, headers=dict(request.headers))
-            response = connection.getresponse()
-            headers = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(Response(response.status, headers, response.read()))
-        except TimeoutError:
-            return Answer(None)
-        finally:
-            connection.close()
-
-    def stop(self, number: int = signal.SIGTERM) -> tuple[int, float, str]:
-        """Exit code, seconds it took, and what was written to stderr."""
-        began = time.monotonic()
-        self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=PATIENCE_SECONDS)
-        return self.process.returncode, time.monotonic() - began, errors
-
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
 
 
 def until(condition) -> None:
@@ -96,31 +31,6 @@ def until(condition) -> None:
 
 def get_orders(trader) -> bytes:
     return f"GET /v1/conductor/orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {trader.token}\r\n\r\n".encode()
-
-
-@pytest.fixture
-def serve(tmp_path):
-    """Start a sandbox process; it is gone when the test ends."""
-    running: list[Served] = []
-
-    def start(*arguments: str, **options) -> Served:
-        one = Served("serve", "--port", "0", "--key-file", str(tmp_path / "key.json"), *arguments, **options)
-        running.append(one)
-        return one
-
-    yield start
-    for one in running:
-        one.end()
-
-
-@pytest.fixture
-def trader_at(tmp_path, trader_class):
-    """A signed-in trader with the key file that the server wrote."""
-
-    def sign_in(served: Served):
-        return trader_class(served, bundle=json.loads((tmp_path / "key.json").read_text())).mint()
-
-    return sign_in
 
 
 def test_a_first_run_from_nothing_to_a_fill(serve, trader_at, tmp_path):
@@ -272,8 +182,8 @@ def test_what_cannot_start_says_why_in_one_line(serve, tmp_path):
         assert done.stdout == ""
 
 
-def test_an_open_host_is_warned_about(tmp_path):
-    served = Served("serve", "--port", "0", "--key-file", str(tmp_path / "k.json"), "--host", "0.0.0.0")
+def test_an_open_host_is_warned_about(served_class, tmp_path):
+    served = served_class("serve", "--port", "0", "--key-file", str(tmp_path / "k.json"), "--host", "0.0.0.0")
     try:
         assert served.first_line.startswith("ready http://0.0.0.0:")
         assert "can be reached from other machines" in served.stop()[2]

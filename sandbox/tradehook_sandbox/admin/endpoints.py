@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tradehook_sandbox.admin import money, staging, world
+from tradehook.wire import Response
+from tradehook_sandbox.admin import description, money, staging, world
 from tradehook_sandbox.admin.errands import Errand
 from tradehook_sandbox.true_markets.calls import Refusal, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tradehook.wire import Response
     from tradehook_sandbox.sandbox import Sandbox
     from tradehook_sandbox.true_markets.calls import Call
 
@@ -35,7 +35,7 @@ def handle(sandbox: Sandbox, call: Call) -> Response:
             raise Refusal(405, "method not allowed", headers={"allow": ", ".join(methods)})
         body = methods[call.method](Errand(sandbox, call, rest))
         sandbox.exchange.house.ledger.check()
-        return reply(200, body)
+        return body if isinstance(body, Response) else reply(200, body)
     except Refusal as refusal:
         return refusal.response()
 
@@ -47,11 +47,14 @@ def _get_overview(_: Errand) -> object:
 
 _ENDPOINTS: Final[dict[str, dict[str, Callable[[Errand], object]]]] = {
     "": {"GET": _get_overview},
+    "openapi": {"GET": description.get_openapi},
+    "docs": {"GET": description.get_docs},
     "prices": {"GET": world.get_prices, "POST": world.set_prices},
     "book": {"GET": world.get_book, "POST": world.set_book},
     "clock": {"GET": world.get_clock, "POST": world.set_clock},
     "balances": {"GET": money.get_balances, "POST": money.set_balances},
     "ledger": {"GET": money.get_ledger},
     "orders": {"GET": money.get_orders},
+    "transfers": {"GET": money.get_transfers, "POST": money.end_transfer},
     "faults": {"GET": staging.get_faults, "POST": staging.add_fault, "DELETE": staging.remove_faults},
 }

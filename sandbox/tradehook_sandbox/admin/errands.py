@@ -47,6 +47,19 @@ def whole_field(content: Mapping[str, Any], name: str, low: int, high: int) -> i
     return value
 
 
+def probability_field(content: Mapping[str, Any], name: str) -> float:
+    """A field that must be a number from 0 to 1.
+
+    Raises:
+        Refusal: 400.
+    """
+    value: int | float | Decimal = content[name]
+    is_number = not isinstance(value, bool | str | list | dict) and value is not None
+    if not is_number or not 0 <= value <= 1:
+        raise Refusal(400, f"{name} must be a number from 0 to 1")
+    return float(value)
+
+
 def seconds_field(content: Mapping[str, Any], name: str, low: float, high: float) -> float:
     """A field that must be a number of seconds in this range.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tradehook_sandbox.clock import rfc3339
 from tradehook_sandbox.ledger import Unbalanced
 from tradehook_sandbox.true_markets.accounts import DEFAULT_ACCOUNT
-from tradehook_sandbox.true_markets.calls import Refusal, text_field
+from tradehook_sandbox.true_markets.calls import Refusal, choice_field, text_field, uuid_text
 from tradehook_sandbox.true_markets.catalogue import BY_KEY, DOLLARS
 from tradehook_sandbox.units import format_units, parse_units
 
@@ -48,9 +48,10 @@ def set_balances(errand: Errand) -> object:
 
 def get_ledger(errand: Errand) -> object:
     """Whether the books balance, how many orders there are, and what every account holds."""
-    house = errand.sandbox.exchange.house
+    exchange = errand.sandbox.exchange
+    house, transfers = exchange.house, exchange.withdrawals.all
     try:
-        balanced = house.audit()
+        balanced = house.audit(transfers)
     except Unbalanced:
         balanced = False
     initialized = sum(order.status == "initialized" for order in house.orders)
@@ -62,7 +63,8 @@ def get_ledger(errand: Errand) -> object:
         # Orders that exist for money; those that only wait for a signature are counted apart.
         "orders": len(house.orders) - initialized,
         "initialized": initialized,
-        "transfers": 0,
+        # The same of transfers.
+        "transfers": sum(transfer.status != "awaiting_signature" for transfer in transfers),
         "entries": house.ledger.entries,
         "accounts": accounts,
         "recent": [_shown(entry) for entry in house.ledger.recent],
@@ -73,6 +75,31 @@ def get_orders(errand: Errand) -> object:
     """All orders of all accounts, newest first, the latest thousand."""
     orders = list(errand.sandbox.exchange.house.orders)[-_ORDERS_SHOWN:]
     return {"data": [{"account_uid": order.uid, **order.as_row()} for order in reversed(orders)]}
+
+
+def get_transfers(errand: Errand) -> object:
+    """All transfers of all accounts, newest first, the latest thousand."""
+    transfers = list(errand.sandbox.exchange.withdrawals.all)[-_ORDERS_SHOWN:]
+    return {"data": [{"account_uid": each.uid, **each.as_row()} for each in reversed(transfers)]}
+
+
+def end_transfer(errand: Errand) -> object:
+    """`{"id": "...", "status": "completed"}` or `"failed"` ends a transfer that is on its way, now."""
+    content = errand.content("id", "status")
+    withdrawals = errand.sandbox.exchange.withdrawals
+    transfer = withdrawals.all.get(uuid_text(content.get("id"), "id"))
+    if transfer is None:
+        raise Refusal(404, "there is no such transfer")
+    status = choice_field(content, "status", "completed", "failed")
+    if transfer.status != "pending":
+        raise Refusal(409, f"the transfer is {transfer.status}, not pending")
+    if status == "failed":
+        withdrawals.fail(transfer, "failed by the admin")
+    elif transfer.hold < transfer.quantity:
+        raise Refusal(409, "the money for it is gone")
+    else:
+        withdrawals.complete(transfer)
+    return transfer.as_row()
 
 
 def _shown(entry: Entry) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tradehook_sandbox.admin.errands import seconds_field, whole_field
+from tradehook_sandbox.admin.errands import probability_field, seconds_field, whole_field
 from tradehook_sandbox.faults import DEFAULT_DELAY_SECONDS, KINDS, Fault
 from tradehook_sandbox.true_markets.calls import Refusal, choice_field, text_field
 
@@ -25,9 +25,10 @@ def get_faults(errand: Errand) -> object:
 def add_fault(errand: Errand) -> object:
     """`{"method": "POST", "path": "/orders", "kind": "error_after", "status": 503, "times": 1}`.
 
-    Only `kind` is needed. `times` null strikes until the fault is removed.
+    Only `kind` is needed. `times` null strikes until the fault is removed; `probability` is how likely it strikes at
+    all; `field` names what `unknown_enum` and `missing_field` are about.
     """
-    content = errand.content("method", "path", "kind", "status", "times", "delay_seconds")
+    content = errand.content("method", "path", "kind", "status", "times", "probability", "delay_seconds", "field")
     kind = choice_field(content, "kind", *KINDS)
     path = text_field({"path": "*", **content}, "path")
     if path != "*" and not path.startswith("/"):
@@ -39,9 +40,11 @@ def add_fault(errand: Errand) -> object:
         path=path,
         status=None if content.get("status") is None else whole_field(content, "status", 400, 599),
         times=times,
+        probability=probability_field({"probability": 1, **content}, "probability"),
         delay_seconds=seconds_field(
             {"delay_seconds": DEFAULT_DELAY_SECONDS, **content}, "delay_seconds", 0, _LONGEST_DELAY
         ),
+        field=None if content.get("field") is None else text_field(content, "field"),
     )
     return errand.sandbox.faults.add(fault).as_json()
 

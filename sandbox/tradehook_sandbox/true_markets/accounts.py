@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 from tradehook_sandbox.ledger import OUTSIDE
-from tradehook_sandbox.seeded import hex_for
+from tradehook_sandbox.seeded import hex_for, uuid_for
 from tradehook_sandbox.true_markets.catalogue import ASSETS, BY_KEY, DOLLARS, Asset
 from tradehook_sandbox.units import format_units, parse_units
 
@@ -60,11 +60,24 @@ class Account:
         return "0x" + hex_for("wallet", chain, self.uid, size=20)
 
 
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """Money that came in from outside or, when negative, left."""
+
+    deposit_id: str
+    uid: str
+    asset_key: str
+    units: int
+    at_micros: int
+
+
 class Accounts:
     """All customers, and what each of them holds."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self.deposits: list[Deposit] = []
+        """All of them, oldest first; a store remembers how many it has seen."""
         self._by_uid: dict[str, Account] = {}
 
     def __iter__(self) -> Iterator[Account]:
@@ -97,10 +110,14 @@ class Accounts:
         Raises:
             Overdrawn: more than is available would leave.
         """
+        if not units:
+            return
         ends = (OUTSIDE, account.available) if units >= 0 else (account.available, OUTSIDE)
         self._ledger.move(
             asset.key, source=ends[0], target=ends[1], units=abs(units), reason="deposit", at_micros=at_micros
         )
+        deposit_id = uuid_for("deposit", account.uid, len(self.deposits))
+        self.deposits.append(Deposit(deposit_id, account.uid, asset.key, units, at_micros))
 
     def available(self, account: Account, asset: Asset) -> int:
         """Units that are not locked in orders."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from tradehook.wire import Response, decode_json, encode_json
 
@@ -17,26 +17,62 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tradehook.wire import Request
+    from tradehook_sandbox.true_markets.rules import ErrorStyle
 
 LARGEST_BODY: Final = 64 * 1024
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_TYPES: Final = {
+    400: "invalid_argument",
+    401: "unauthenticated",
+    403: "permission_denied",
+    404: "not_found",
+    405: "unimplemented",
+    409: "failed_precondition",
+    413: "invalid_argument",
+    422: "failed_precondition",
+    429: "resource_exhausted",
+    500: "internal",
+}
+"""What the newer revision calls a status; the rest of 5xx is `unavailable`."""
 
 
 class Refusal(Exception):
-    """The exchange says no: a status and a message for the body."""
+    """The exchange says no: a status and a message for the body.
 
-    def __init__(self, status: int, message: str, *, error: str = "", headers: Mapping[str, str] | None = None) -> None:
+    `error` is a short code such as `quote_stale`; `fields` are those of the body or query that are to blame.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        error: str = "",
+        fields: tuple[str, ...] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.error = error
+        self.fields = fields
         self.headers = dict(headers or {})
 
-    def response(self) -> Response:
-        """The refusal in the body that the live service used in June 2026. See: truemarkets-api 9.1."""
-        return reply(
-            self.status, {"error": self.error, "message": self.message, "code": self.status}, headers=self.headers
-        )
+    def response(self, style: ErrorStyle = "live") -> Response:
+        """The refusal in one of the bodies that were seen; by default that of June 2026. See: truemarkets-api 9.1."""
+        return reply(self.status, self._body(style), headers=self.headers)
+
+    def _body(self, style: ErrorStyle) -> dict[str, object]:
+        if style == "plain":
+            return {"message": self.message}
+        if style == "live":
+            return {"error": self.error, "message": self.message, "code": self.status}
+        body: dict[str, object] = {"type": _TYPES.get(self.status, "unavailable"), "message": self.message}
+        if self.error:
+            body["code"] = self.error
+        if self.fields:
+            body["field_violations"] = [{"field": name, "message": self.message} for name in self.fields]
+        return {**body, "request_id": str(uuid4())}
 
 
 def reply(status: int, body: object, *, headers: Mapping[str, str] | None = None) -> Response:
@@ -87,15 +123,15 @@ class Call:
             raise Refusal(400, "the body must be a JSON object")
         return content
 
-    def limit(self) -> int:
+    def limit(self, *, default: int = 50) -> int:
         """The page size asked for.
 
         Raises:
             Refusal: 400 outside 1 to 100.
         """
-        text = self.query.get("limit", "50")
+        text = self.query.get("limit", str(default))
         if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= 100):
-            raise Refusal(400, "limit must be between 1 and 100")
+            raise Refusal(400, "limit must be between 1 and 100", fields=("limit",))
         return int(text)
 
     def cursor(self) -> int | None:
@@ -115,7 +151,7 @@ class Call:
                 raise ValueError("no zone")
             return (at - _EPOCH) // timedelta(microseconds=1)
         except (ValueError, OverflowError):
-            raise Refusal(400, "cursor must be an RFC 3339 time") from None
+            raise Refusal(400, "cursor must be an RFC 3339 time", fields=("cursor",)) from None
 
 
 def require(content: Mapping[str, Any], *names: str) -> None:
@@ -126,7 +162,7 @@ def require(content: Mapping[str, Any], *names: str) -> None:
     """
     if missing := [name for name in names if content.get(name) in (None, "")]:
         plural = "s" if len(missing) > 1 else ""
-        raise Refusal(400, f"missing required field{plural}: {', '.join(missing)}")
+        raise Refusal(400, f"missing required field{plural}: {', '.join(missing)}", fields=tuple(missing))
 
 
 def text_field(content: Mapping[str, Any], name: str, *, longest: int = 200) -> str:
@@ -138,9 +174,9 @@ def text_field(content: Mapping[str, Any], name: str, *, longest: int = 200) -> 
     require(content, name)
     value = content[name]
     if not isinstance(value, str):
-        raise Refusal(400, f"{name} must be a string")
+        raise Refusal(400, f"{name} must be a string", fields=(name,))
     if len(value) > longest:
-        raise Refusal(400, f"{name} is too long")
+        raise Refusal(400, f"{name} is too long", fields=(name,))
     return value
 
 
@@ -152,7 +188,7 @@ def choice_field(content: Mapping[str, Any], name: str, *choices: str) -> str:
     """
     value = text_field(content, name)
     if value not in choices:
-        raise Refusal(400, f"{name} must be one of {', '.join(choices)}, not {shown(value)}")
+        raise Refusal(400, f"{name} must be one of {', '.join(choices)}, not {shown(value)}", fields=(name,))
     return value
 
 
@@ -165,4 +201,4 @@ def uuid_text(value: object, name: str) -> str:
     try:
         return str(UUID(value if isinstance(value, str) else ""))
     except ValueError:
-        raise Refusal(400, f"{name} is not a valid UUID") from None
+        raise Refusal(400, f"{name} is not a valid UUID", fields=(name,)) from None

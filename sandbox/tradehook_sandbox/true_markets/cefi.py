@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tradehook_sandbox.book import BASE_SCALE, NOTIONAL_SCALE, Book, Fill, Side, notional
+from tradehook_sandbox.seeded import draw
 from tradehook_sandbox.true_markets.calls import Refusal, shown
 from tradehook_sandbox.true_markets.catalogue import DOLLAR_NAMES, DOLLARS
 from tradehook_sandbox.true_markets.increments import check_on_grid, increment_at
@@ -22,9 +23,11 @@ from tradehook_sandbox.walk import PRICE_SCALE
 if TYPE_CHECKING:
     from tradehook_sandbox.true_markets.accounts import Account
     from tradehook_sandbox.true_markets.house import House
+    from tradehook_sandbox.true_markets.rules import Rules
     from tradehook_sandbox.true_markets.wishes import Wish
 
 INSTRUMENTS: Final = ("BTC", "ETH")
+_CERTAIN: Final = 1_000_000
 _SIDES: Final[tuple[tuple[str, Side], ...]] = (("bids", "buy"), ("asks", "sell"))
 
 
@@ -39,8 +42,9 @@ class Need:
 class Cefi:
     """The books of the exchange and everything that happens on them."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, rules: Rules) -> None:
         self._house = house
+        self._rules = rules
         self._till = Till(house)
         self.books = {
             symbol: Book(f"{symbol}/{DOLLARS}", seed=house.seed, walk=house.market.walks[symbol], grid=increment_at)
@@ -171,11 +175,17 @@ class Cefi:
         self._house.schedule_cancel(order)
 
     def canceled(self, order: Order) -> None:
-        """The exchange has confirmed the cancellation; one that still waits for its dollars ends when they are in."""
+        """The exchange has confirmed the cancellation, unless a fill was quicker.
+
+        One that still waits for its dollars ends when they are in.
+        """
         if not (order.is_final or order.is_being_funded):
             self.books[order.base_key].withdraw(order.order_id, order.side)
             order.due_micros = None
-            self._till.close(order, "canceled")
+            if order.hold and self._fill_wins(order):
+                self.filled(Fill(order.order_id, order.price, order.quantity - order.executed))
+            else:
+                self._till.close(order, "canceled")
 
     def move_to(self, at_micros: int) -> None:
         """Prices have moved, and resting orders they reached are filled."""
@@ -222,9 +232,16 @@ class Cefi:
         if wish.base not in self.books:
             raise Refusal(unknown, f"unsupported asset: {shown(wish.base)}")
         if wish.quote not in DOLLAR_NAMES:
+            if self._rules.unknown_quote == 400:
+                raise Refusal(400, f"unsupported asset: {shown(wish.quote)}", fields=("quote_asset",))
             # Seen live: not a 400, as if the venue for it were down.
             raise Refusal(503, "venue unavailable")
         return self.books[wish.base]
+
+    def _fill_wins(self, order: Order) -> bool:
+        """Whether somebody has taken the whole order while it was being canceled."""
+        drawn = draw("race", self._house.seed, order.number, below=_CERTAIN)
+        return drawn < self._rules.cancel_race * _CERTAIN
 
     def _market_price(self, wish: Wish, book: Book) -> int:
         best = next(book.offers(opposite(wish.side)), None)

@@ -21,6 +21,7 @@ from tradehook_sandbox.walk import PRICE_SCALE
 if TYPE_CHECKING:
     from tradehook_sandbox.true_markets.accounts import Account
     from tradehook_sandbox.true_markets.house import House
+    from tradehook_sandbox.true_markets.rules import Rules
     from tradehook_sandbox.true_markets.wishes import Wish
 
 QUOTE_SECONDS: Final = 60
@@ -30,14 +31,30 @@ _SHOWN: Final = 10 ** (PRICE_SCALE - 6)
 
 
 @dataclass(frozen=True, slots=True)
+class Issue:
+    """Something that stands in an order's way; for one about money, what there is and what is needed."""
+
+    message: str
+    actual: str = ""
+    expected: str = ""
+
+    def told(self, rules: Rules) -> str | dict[str, Any]:
+        """The issue as text, or as the object of the other API. See: truemarkets-api 13 (row 12)."""
+        if rules.issues == "strings":
+            return self.message
+        balance = {"balance": {"actual": self.actual, "expected": self.expected}} if self.expected else {}
+        return {"message": self.message, **balance}
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """An on-chain order before it is known to anybody, and its price."""
 
     order: Order
     swap: Swap
-    issues: list[str]
+    issues: list[Issue]
 
-    def quote(self) -> dict[str, Any]:
+    def quote(self, rules: Rules) -> dict[str, Any]:
         """The price as the create response shows it."""
         going, coming = self.swap.asset_in, self.swap.asset_out
         return {
@@ -47,7 +64,7 @@ class Draft:
             "qty_out": format_units(self.swap.amount_out, coming.scale),
             "fee": format_units(self.swap.fee, self.order.quote.scale),
             "fee_asset": self.order.quote.symbol,
-            "issues": self.issues,
+            "issues": [issue.told(rules) for issue in self.issues],
         }
 
 
@@ -74,10 +91,11 @@ class Defi:
         quantity = wish.quantity_units((dollars if wish.unit == "quote" else token).scale)
         priced = self._price(token, wish, quantity)
         issues = []
-        if quantity > self._house.accounts.available(account, priced.asset_in):
-            issues.append("insufficient balance")
+        has, scale = self._house.accounts.available(account, priced.asset_in), priced.asset_in.scale
+        if quantity > has:
+            issues.append(Issue("insufficient balance", format_units(has, scale), format_units(quantity, scale)))
         if priced.is_too_small:
-            issues.append("trade size below minimum")
+            issues.append(Issue("trade size below minimum"))
         number = self._house.next_number()
         order = Order(
             order_id=self._house.order_id(number),
@@ -138,6 +156,7 @@ class Defi:
 
     def settle(self, order: Order) -> None:
         """The swap has landed at the price of this moment, or it reverted."""
+        order.due_micros = None
         amount_in = order.legs[0][1]
         now = swap(order.side, order.base, amount_in, price=self._reference(order.base))
         if order.hold < amount_in:

@@ -10,11 +10,14 @@ from tradehook_sandbox.true_markets.accounts import Accounts
 from tradehook_sandbox.true_markets.orders import Orders
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tradehook_sandbox.ledger import Ledger
     from tradehook_sandbox.market import Market
     from tradehook_sandbox.true_markets.accounts import Account
     from tradehook_sandbox.true_markets.catalogue import Asset
     from tradehook_sandbox.true_markets.orders import Order, Step
+    from tradehook_sandbox.true_markets.transfers import Transfer
 
 _FASTEST_MICROS: Final = 200_000
 _SLOWEST_MICROS: Final = 600_000
@@ -59,6 +62,10 @@ class House:
                 heapq.heappush(self._due, (at_micros, order.number, order.order_id))
         self.touch(order)
 
+    def due_at(self, until_micros: int) -> int:
+        """When the next thing happens to an order; not later than this moment."""
+        return min(self._due[0][0], until_micros) if self._due else until_micros
+
     def next_due(self, until_micros: int) -> tuple[int, Order] | None:
         """The next order to which something happens up to this moment, and when; it is told once."""
         if self._due and self._due[0][0] <= until_micros:
@@ -80,7 +87,7 @@ class House:
 
     def touch(self, order: Order) -> None:
         """The order has changed."""
-        self.orders.changed.add(order.order_id)
+        self.orders.touch(order)
 
     def account(self, order: Order) -> Account:
         """Whose order it is."""
@@ -114,9 +121,12 @@ class House:
         order.fee_reserve = units
         self.touch(order)
 
-    def audit(self) -> bool:
-        """Whether every asset sums to zero and every held purse holds exactly what its orders say."""
+    def audit(self, transfers: Iterable[Transfer] = ()) -> bool:
+        """Whether every asset sums to zero and every held purse holds exactly what orders and transfers say."""
         expected: dict[tuple[str, str], int] = {}
+        for transfer in transfers:
+            purse = (self.accounts[transfer.uid].held, transfer.asset_key)
+            expected[purse] = expected.get(purse, 0) + transfer.hold
         for order in self.orders:
             locked = [(order.going.key, order.hold)]
             if order.is_being_funded:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tradehook_sandbox.clock import rfc3339
+from tradehook_sandbox.true_markets import past
 from tradehook_sandbox.true_markets.catalogue import BY_KEY, Asset
 from tradehook_sandbox.units import divide_rounding, format_units
 from tradehook_sandbox.walk import PRICE_SCALE
@@ -34,6 +35,8 @@ STATUSES: Final[tuple[Status, ...]] = (
     "failed",
 )
 FINAL: Final = frozenset({"complete", "canceled", "failed"})
+_REMEMBERED: Final = ("status", "executed", "spent", "fee", "expected", "tx_hash", "failure_reason")
+"""What an answer that is behind the times shows as it was."""
 
 
 @dataclass(slots=True)
@@ -74,6 +77,8 @@ class Order:
     cancel_micros: int | None = None
     tx_hash: str = ""
     failure_reason: str = ""
+    past: past.States = field(default_factory=list)
+    """What it was like since when, for an hour at least; see `as_of`."""
 
     @property
     def base(self) -> Asset:
@@ -148,6 +153,14 @@ class Order:
         numerator = self.spent * 10 ** (PRICE_SCALE + self.base.scale)
         return format_units(divide_rounding(numerator, self.executed * 10**self.quote.scale), PRICE_SCALE)
 
+    def remember(self, at_micros: int) -> None:
+        """From this moment on it is as it is now."""
+        past.remember(self, _REMEMBERED, at_micros)
+
+    def as_of(self, at_micros: int) -> Order | None:
+        """The order as it was at this moment, to be shown only; `None` when it was not there yet."""
+        return past.as_of(self, _REMEMBERED, at_micros)
+
     def as_json(self) -> dict[str, Any]:
         """The order for a store."""
         return asdict(self)
@@ -156,7 +169,7 @@ class Order:
     def restored(cls, content: dict[str, Any]) -> Order:
         """The order as `as_json` wrote it."""
         legs = [(str(key), int(units)) for key, units in content["legs"]]
-        return cls(**{**content, "legs": legs})
+        return cls(**{**content, "legs": legs, "past": past.restored(content.get("past", ()))})
 
 
 class Orders:
@@ -167,6 +180,7 @@ class Orders:
         self._by_uid: dict[str, list[Order]] = {}
         self.changed: set[str] = set()
         """Ids of orders that a store has not seen in their present form."""
+        self._moved: dict[str, Order] = {}
 
     def __iter__(self) -> Iterator[Order]:
         return iter(self._by_id.values())
@@ -180,6 +194,10 @@ class Orders:
     def get(self, order_id: str) -> Order | None:
         """The order with this id."""
         return self._by_id.get(order_id)
+
+    def of(self, uid: str) -> list[Order]:
+        """The account's orders, oldest first."""
+        return self._by_uid.get(uid, [])
 
     def add(self, order: Order) -> Order:
         """The order is known. No two of an account share a creation time, so a page border never falls inside one."""
@@ -195,11 +213,28 @@ class Orders:
         # Nearly always the end; a clock that was turned back puts it between others.
         mine.insert(index, order)
         self._by_id[order.order_id] = order
-        self.changed.add(order.order_id)
+        self.touch(order)
         return order
 
+    def touch(self, order: Order) -> None:
+        """The order has changed, or is new."""
+        self.changed.add(order.order_id)
+        self._moved[order.order_id] = order
+
+    def remember(self, at_micros: int) -> None:
+        """Whatever changed since the last time has been as it is now since this moment."""
+        for order in self._moved.values():
+            order.remember(at_micros)
+        self._moved.clear()
+
     def page(
-        self, uid: str, *, limit: int, before_micros: int | None, statuses: frozenset[str]
+        self,
+        uid: str,
+        *,
+        limit: int,
+        before_micros: int | None,
+        statuses: frozenset[str],
+        seen_micros: int | None = None,
     ) -> tuple[list[Order], bool]:
         """Up to `limit` orders of the account, newest first, and whether there are older ones.
 
@@ -207,7 +242,8 @@ class Orders:
             uid: whose.
             limit: most of them.
             before_micros: only orders created before this moment.
-            statuses: only orders in these; empty for all.
+            statuses: only orders in these.
+            seen_micros: as they were at this moment; those that are newer are not shown.
         """
         mine = self._by_uid.get(uid, [])
         end = len(mine)
@@ -215,10 +251,11 @@ class Orders:
             end = bisect_left(mine, before_micros, key=_created)
         found: list[Order] = []
         for index in range(end - 1, -1, -1):
-            if not statuses or mine[index].status in statuses:
+            order = mine[index] if seen_micros is None else mine[index].as_of(seen_micros)
+            if order is not None and order.status in statuses:
                 if len(found) == limit:
                     return found, True
-                found.append(mine[index])
+                found.append(order)
         return found, False
 
 

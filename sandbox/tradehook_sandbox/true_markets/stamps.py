@@ -17,6 +17,14 @@ that a client can hold it against what was ordered. Every payload has all of the
     recipient     who gets what leaves: the router, or the exchange's deposit address
     expiresAt     RFC 3339; executed later, the order is stale
 
+The payload of a transfer has `signWith`, `chain` and `expiresAt` as above, and these:
+
+    action        `transfer`
+    transferId    the transfer it belongs to
+    asset         address of the token that leaves the wallet
+    amount        how much of it, as decimal text
+    recipient     the address it goes to
+
 See: truemarkets-api 2.7. The names inside `parameters` are the sandbox's own: the real ones are not documented.
 """
 
@@ -37,6 +45,7 @@ if TYPE_CHECKING:
 
     from tradehook_sandbox.true_markets.keys import Key
     from tradehook_sandbox.true_markets.orders import Order
+    from tradehook_sandbox.true_markets.transfers import Transfer
 
 SCHEME: Final = "SIGNATURE_SCHEME_TK_API_P256"
 _ACTIVITY: Final = "ACTIVITY_TYPE_SIGN_TRANSACTION_V2"
@@ -65,14 +74,35 @@ def payload(order: Order, *, chain: str, wallet: str, details: Mapping[str, str]
         **details,
         "expiresAt": rfc3339(order.expires_micros),
     }
+    return _activity(parameters, uid=order.uid, at_micros=at_micros)
+
+
+def _activity(parameters: Mapping[str, object], *, uid: str, at_micros: int) -> dict[str, str]:
     activity = {
         "type": _ACTIVITY,
         "timestampMs": str(at_micros // 1000),
-        "organizationId": uuid_for("organization", order.uid),
+        "organizationId": uuid_for("organization", uid),
         "parameters": parameters,
     }
     text = encode_json(activity).decode()
     return {"digest": sha256(text.encode()).hexdigest(), "payload": text}
+
+
+def transfer_payload(transfer: Transfer, *, chain: str, wallet: str, amount: str, at_micros: int) -> dict[str, str]:
+    """The one thing to sign of a transfer; its parameters stand in the module's own description."""
+    parameters = {
+        "signWith": wallet,
+        "type": _KINDS[chain],
+        "unsignedTransaction": hex_for("transaction", transfer.transfer_id, chain, size=64),
+        "action": "transfer",
+        "transferId": transfer.transfer_id,
+        "chain": chain,
+        "asset": transfer.asset.address,
+        "amount": amount,
+        "recipient": transfer.to,
+        "expiresAt": rfc3339(transfer.expires_micros),
+    }
+    return _activity(parameters, uid=transfer.uid, at_micros=at_micros)
 
 
 def router(chain: str) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tradehook_sandbox.true_markets.keys import KeyRing
+    from tradehook_sandbox.true_markets.rules import Rules
 
 ISSUER: Final = "tradehook-sandbox"
 WINDOW_SECONDS: Final = 30
@@ -45,10 +46,8 @@ class Claims:
 class Tokens:
     """Mints, renews and verifies tokens."""
 
-    def __init__(
-        self, keys: KeyRing, *, access_seconds: int, signing_key: ec.EllipticCurvePrivateKey | None = None
-    ) -> None:
-        self.access_seconds = access_seconds
+    def __init__(self, keys: KeyRing, *, rules: Rules, signing_key: ec.EllipticCurvePrivateKey | None = None) -> None:
+        self._rules = rules
         self.signing_key = signing_key or ec.generate_private_key(ec.SECP256R1())
         self.live_refresh: dict[str, int] = {}
         """Refresh tokens that may still be used once: id -> expiry."""
@@ -83,12 +82,13 @@ class Tokens:
         if abs(timestamp * MICROS - micros(now)) > WINDOW_SECONDS * MICROS:
             raise Refusal(401, f"timestamp is not within {WINDOW_SECONDS} seconds of server time")
         key = self._keys.get(key_id)
-        if key is None or not key.signed_raw(f"{content['key_id']}.{timestamp}".encode(), signature):
+        message = f"{content['key_id']}.{timestamp}".encode()
+        if key is None or not self._is_signed(key, message, signature):
             raise Refusal(401, "invalid signature")
         return self._pair(key.uid, key.key_id, now=now)
 
     def refresh(self, content: Mapping[str, Any], *, now: float) -> dict[str, str]:
-        """A next pair for a refresh token that was not used yet; it is used up by this.
+        """A next pair for a refresh token that was not used yet; it is used up by this, unless the rules are lenient.
 
         Raises:
             Refusal: 400 or 401.
@@ -96,9 +96,10 @@ class Tokens:
         claims = self._read(text_field(content, "refresh_token", longest=4_000))
         if claims is None or claims.use != "refresh" or claims.expires <= now:
             raise Refusal(401, "invalid refresh token")
-        if self.live_refresh.pop(claims.token_id, None) is None:
-            raise Refusal(401, "refresh token was already used")
-        self.unsaved[claims.token_id] = None
+        if not self._rules.lenient_refresh:
+            if self.live_refresh.pop(claims.token_id, None) is None:
+                raise Refusal(401, "refresh token was already used")
+            self.unsaved[claims.token_id] = None
         return self._pair(claims.uid, claims.key_id, now=now)
 
     def verify(self, authorization: str, *, now: float) -> Claims:
@@ -122,18 +123,27 @@ class Tokens:
         jwk = public_jwk(self.signing_key.public_key())
         return {"keys": [{**jwk, "alg": "ES256", "use": "sig", "kid": self._own.public_hex[:16]}]}
 
+    def _is_signed(self, key: Key, message: bytes, signature: bytes) -> bool:
+        if key.signed_raw(message, signature):
+            return True
+        return self._rules.accept_der and key.signed_der(message, signature)
+
     def _pair(self, uid: str, key_id: str, *, now: float) -> dict[str, str]:
-        expires = int(now) + self.access_seconds
+        expires = int(now) + self._rules.token_seconds
         access, _ = self._issue(uid, key_id, "access", issued=int(now), expires=expires)
-        refresh, refresh_id = self._issue(uid, key_id, "refresh", issued=int(now), expires=int(now) + REFRESH_SECONDS)
-        self.live_refresh[refresh_id] = self.unsaved[refresh_id] = int(now) + REFRESH_SECONDS
         return {
             "access_token": access,
-            "refresh_token": refresh,
+            **({} if self._rules.no_refresh_token else {"refresh_token": self._refresh_token(uid, key_id, now=now)}),
             # A point in time, whatever its name says: so it is on the real wire.
             "expires_in": rfc3339(expires * MICROS).replace(".000000Z", "Z"),
             "token_type": "Bearer",
         }
+
+    def _refresh_token(self, uid: str, key_id: str, *, now: float) -> str:
+        expires = int(now) + REFRESH_SECONDS
+        token, token_id = self._issue(uid, key_id, "refresh", issued=int(now), expires=expires)
+        self.live_refresh[token_id] = self.unsaved[token_id] = expires
+        return token
 
     def _issue(self, uid: str, key_id: str, use: str, *, issued: int, expires: int) -> tuple[str, str]:
         token_id = str(uuid4())

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tradehook_sandbox.book import Side
     from tradehook_sandbox.true_markets.orders import Unit
+    from tradehook_sandbox.true_markets.rules import Rules
 
 _QUICK_START: Final = {"base": "base_asset", "quote": "quote_asset", "quantity": "qty"}
 
@@ -52,9 +53,9 @@ def positive(text: str, name: str, scale: int) -> int:
     try:
         units = parse_units(text, scale)
     except ValueError as error:
-        raise Refusal(400, f"{name} {error}: {shown(text)}") from None
+        raise Refusal(400, f"{name} {error}: {shown(text)}", fields=(name,)) from None
     if not units:
-        raise Refusal(400, f"{name} must be positive")
+        raise Refusal(400, f"{name} must be positive", fields=(name,))
     return units
 
 
@@ -82,17 +83,18 @@ def read_quote(content: Mapping[str, Any], *, strict: bool) -> Wish:
     )
 
 
-def read_order(content: Mapping[str, Any], *, strict_units: bool) -> Wish:
+def read_order(content: Mapping[str, Any], *, rules: Rules) -> Wish:
     """What a body of `POST /orders` asks for, with the unit, price and chain that its type and side allow.
 
     Args:
-        content: the body. `asset_id` may stand for the base asset, as in the newer revision.
-        strict_units: whether a market buy in base units is refused, as documented; live it is accepted.
+        content: the body. In the newer revision `asset_id` may stand for the base asset.
+        rules: how the body is read where the documents and the live service differ.
 
     Raises:
         Refusal: 400 naming what is missing or wrong; 404 for an asset id that does not exist.
     """
-    content = _with_asset_id(content)
+    if rules.revision != "june":
+        content = _with_asset_id(content)
     require(content, "base_asset", "quote_asset", "qty", "qty_unit", "type", "side")
     kind = choice_field(content, "type", "market", "limit")
     price = text_field(content, "price") if content.get("price") is not None else None
@@ -107,7 +109,7 @@ def read_order(content: Mapping[str, Any], *, strict_units: bool) -> Wish:
         price=price,
         chain=chain,
     )
-    _check_combination(wish, strict_units=strict_units)
+    _check_combination(wish, strict_units=rules.strict_units)
     return wish
 
 
@@ -116,17 +118,17 @@ def _check_combination(wish: Wish, *, strict_units: bool) -> None:
         if wish.chain is not None:
             raise Refusal(400, "limit orders are not available on a chain")
         if wish.price is None:
-            raise Refusal(400, "price is required for a limit order")
+            raise Refusal(400, "price is required for a limit order", fields=("price",))
         if wish.unit != "base":
-            raise Refusal(400, "qty_unit must be base for a limit order")
+            raise Refusal(400, "qty_unit must be base for a limit order", fields=("qty_unit",))
         return
     if wish.price is not None:
-        raise Refusal(400, "price is not allowed for a market order")
+        raise Refusal(400, "price is not allowed for a market order", fields=("price",))
     needs_quote = wish.side == "buy" and (wish.chain is not None or strict_units)
     if needs_quote and wish.unit != "quote":
-        raise Refusal(400, "qty_unit must be quote for a market buy")
+        raise Refusal(400, "qty_unit must be quote for a market buy", fields=("qty_unit",))
     if wish.side == "sell" and wish.chain is not None and wish.unit != "base":
-        raise Refusal(400, "qty_unit must be base for a market sell on a chain")
+        raise Refusal(400, "qty_unit must be base for a market sell on a chain", fields=("qty_unit",))
 
 
 def _side(content: Mapping[str, Any]) -> Side:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
@@ -157,10 +158,8 @@ def test_stopped_dead_at_any_wait_there_is_at_most_one_transfer(make_world, tran
         except BaseException:  # noqa: BLE001 - a kill is no ordinary error
             stopped = True
         second = world.desk()
-        try:
+        with suppress(OutcomeUnknown):  # held: an execute may still be on its way
             second.create_transfer(transfer, intent_id="t-1", source="test")
-        except OutcomeUnknown:
-            assert transfer is AT_EXCHANGE
         assert sent(world) <= 1
         if not stopped:
             return

@@ -1,0 +1,142 @@
+"""Transfers: their record, their list, and how the wire shows them.
+
+See: truemarkets-api 6.2 to 6.5.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from tradehook_sandbox.clock import rfc3339
+from tradehook_sandbox.true_markets.catalogue import BY_KEY, Asset
+from tradehook_sandbox.units import format_units
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Status = Literal["awaiting_signature", "pending", "completed", "failed"]
+STATUSES: Final[tuple[Status, ...]] = ("awaiting_signature", "pending", "completed", "failed")
+
+
+@dataclass(slots=True)
+class Transfer:
+    """One transfer. Amounts are whole units of the asset."""
+
+    transfer_id: str
+    number: int
+    uid: str
+    asset_key: str
+    to: str
+    network: str | None
+    unit: Literal["base", "quote"]
+    asked: str
+    """The quantity as it was sent, in its unit."""
+    quantity: int
+    created_micros: int
+    updated_micros: int
+    status: Status = "awaiting_signature"
+    hold: int = 0
+    """Units of this transfer in the account's held purse."""
+    sent: int = 0
+    fee: int = 0
+    received: int = 0
+    tx_hash: str = ""
+    failure_reason: str = ""
+    payloads: list[dict[str, str]] = field(default_factory=list)
+    expires_micros: int = 0
+    due_micros: int | None = None
+    """When it completes by itself."""
+
+    @property
+    def asset(self) -> Asset:
+        """What is moved."""
+        return BY_KEY[self.asset_key]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing will happen to it any more."""
+        return self.status in ("completed", "failed")
+
+    def as_row(self) -> dict[str, Any]:
+        """The transfer as the wire shows it: all sixteen fields, always, and what newer deployments add."""
+        asset = self.asset
+        return {
+            "id": self.transfer_id,
+            "status": self.status,
+            "venue": asset.venue,
+            "asset_id": asset.asset_id,
+            "asset_symbol": asset.symbol,
+            "chain": asset.chain,
+            "to": self.to,
+            "qty": self.asked,
+            "qty_unit": self.unit,
+            "sent": format_units(self.sent, asset.scale),
+            "fee": format_units(self.fee, asset.scale),
+            "received": format_units(self.received, asset.scale),
+            "tx_hash": self.tx_hash,
+            "payloads": self.payloads if self.status == "awaiting_signature" else [],
+            "created_at": rfc3339(self.created_micros),
+            "updated_at": rfc3339(self.updated_micros),
+            "network": self.network,
+            "explorer_url": f"https://explorer.sandbox.invalid/tx/{self.tx_hash}" if self.tx_hash else "",
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """The transfer for a store."""
+        return asdict(self)
+
+
+class Transfers:
+    """All transfers: by id, and by account with the oldest first."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Transfer] = {}
+        self._by_uid: dict[str, list[Transfer]] = {}
+        self.changed: set[str] = set()
+        """Ids of transfers that a store has not seen in their present form."""
+
+    def __iter__(self) -> Iterator[Transfer]:
+        return iter(self._by_id.values())
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __getitem__(self, transfer_id: str) -> Transfer:
+        return self._by_id[transfer_id]
+
+    def get(self, transfer_id: str) -> Transfer | None:
+        """The transfer with this id."""
+        return self._by_id.get(transfer_id)
+
+    def add(self, transfer: Transfer) -> Transfer:
+        """The transfer is known. No two of an account share a creation time: no page border falls inside one."""
+        mine = self._by_uid.setdefault(transfer.uid, [])
+        taken = {other.created_micros for other in mine}
+        while transfer.created_micros in taken:
+            transfer.created_micros += 1
+        mine.insert(bisect_left(mine, transfer.created_micros, key=_created), transfer)
+        self._by_id[transfer.transfer_id] = transfer
+        self.changed.add(transfer.transfer_id)
+        return transfer
+
+    def of(self, uid: str) -> list[Transfer]:
+        """The account's transfers, oldest first."""
+        return self._by_uid.get(uid, [])
+
+    def page(
+        self, uid: str, *, limit: int, before_micros: int | None, status: str | None
+    ) -> tuple[list[Transfer], bool]:
+        """Up to `limit` transfers of the account, newest first, and whether there are older ones."""
+        found = [
+            transfer
+            for transfer in reversed(self.of(uid))
+            if (status is None or transfer.status == status)
+            and (before_micros is None or transfer.created_micros < before_micros)
+        ]
+        return found[:limit], len(found) > limit
+
+
+def _created(transfer: Transfer) -> int:
+    return transfer.created_micros
