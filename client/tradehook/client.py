@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from tradehook import run
 from tradehook.errors import InvalidInput, NotFound
@@ -20,14 +20,17 @@ from tradehook.registry import open_exchange
 from tradehook.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
     from datetime import datetime
     from decimal import Decimal
 
-    from tradehook.contract import Exchange
+    from tradehook.contract import Exchange, Prices
     from tradehook.desk.submit import Desk, Outcome, TransferOutcome
     from tradehook.models import Asset, Balance, Order, Quote, SizedOrder
+    from tradehook.prices import MarketCap, PriceGap, PriceHistory, PricePoint, PriceRange, PriceUpdate, Ticker, Topic
     from tradehook.transfers import NewTransfer, Portfolio, Transaction, Transfer, TransferStatus
+
+MadeT = TypeVar("MadeT", "Order", "Transfer")
 
 _WHOLE_ID = 32
 _SHORTEST_BEGINNING = 4
@@ -97,23 +100,7 @@ class AsyncClient:
         """
         if len(beginning) >= _WHOLE_ID:
             return await self.exchange.get_order(beginning)
-        if len(beginning) < _SHORTEST_BEGINNING:
-            raise InvalidInput(f"Write at least {_SHORTEST_BEGINNING} characters of the order's id.")
-        found: list[Order] = []
-        seen = 0
-        async for order in self.exchange.list_orders():
-            seen += 1
-            if order.order_id.startswith(beginning.lower()):
-                found.append(order)
-            if seen >= _FIND_AMONG:
-                break
-        if len(found) > 1:
-            raise InvalidInput(f"{len(found)} orders begin with {beginning}: write more of the id.")
-        if not found:
-            raise NotFound(
-                f"There is no order that begins with {beginning} among the newest {_FIND_AMONG}.", status=404
-            )
-        return found[0]
+        return await _find(beginning, self.exchange.list_orders(), what="order")
 
     def list_orders(
         self, *, statuses: Collection[OrderStatus] = (), since: datetime | None = None
@@ -124,6 +111,57 @@ class AsyncClient:
     def list_assets(self, *, venue: str | None = None) -> AsyncIterator[Asset]:
         """Everything that can be held or traded."""
         return self.exchange.list_assets(venue=venue)
+
+    async def price(self, symbol: str) -> Ticker:
+        """What an asset costs now, in US dollars. Raises `NotFound`."""
+        return await self._prices().ticker(symbol)
+
+    async def price_history(self, symbol: str, *, window: str = "24h", resolution: str | None = None) -> PriceHistory:
+        """Prices over a window that ends now, such as `1h`, `7d` or `1M`; the resolution is chosen when left out.
+
+        Raises:
+            InvalidInput: one of them cannot be; `suggestions` says what to type instead. Nothing was sent.
+            NotFound: nothing is known of the symbol.
+        """
+        return await self._prices().history(symbol, window=window, resolution=resolution)
+
+    async def price_histories(
+        self, symbols: Sequence[str], *, window: str = "24h", resolution: str | None = None
+    ) -> list[PriceHistory]:
+        """The same of several assets; one that fails has a `problem`, and stops no other."""
+        return await self._prices().histories(symbols, window=window, resolution=resolution)
+
+    async def price_at(self, symbol: str, at: datetime) -> PricePoint:
+        """The last price at or before a moment, with the moment it is from. Raises `NotFound`."""
+        return await self._prices().price_at(symbol, at)
+
+    async def price_range(self, symbol: str, *, window: str = "24h") -> PriceRange:
+        """The lowest and the highest price of a window. Raises `NotFound`."""
+        return await self._prices().price_range(symbol, window=window)
+
+    async def market_cap(self, symbol: str) -> MarketCap:
+        """What all of an asset is worth, in US dollars. Raises `NotFound`."""
+        return await self._prices().market_cap(symbol)
+
+    async def market_caps(self, *, limit: int = 10) -> list[MarketCap]:
+        """The same of the largest, largest first."""
+        return await self._prices().market_caps(limit=limit)
+
+    def watch_prices(
+        self, symbols: Collection[str] = (), *, topics: Collection[Topic | str] = ("price_candles",)
+    ) -> AsyncGenerator[PriceUpdate | PriceGap, None]:
+        """Prices as they change, until nobody asks for more; a lost connection is told as a `PriceGap` and comes back.
+
+        Raises:
+            NotFound: nothing is known of a symbol.
+            TradehookError: the stream refuses us, or could not be opened at all.
+        """
+        return self._prices().watch(symbols, topics=topics)
+
+    def _prices(self) -> Prices:
+        if self.exchange.prices is None:
+            raise InvalidInput(f"{self.exchange.spec.label} publishes no prices.")
+        return self.exchange.prices
 
     async def place_order(self, order: NewOrder, *, intent_id: str | None = None, source: str = "python") -> Outcome:
         """Place an order at most once for this intent id; see `Desk.place_order` for what it raises.
@@ -144,6 +182,12 @@ class AsyncClient:
     async def get_transfer(self, transfer_id: str) -> Transfer:
         """One transfer as it stands now. Raises `NotFound`."""
         return await self.exchange.get_transfer(transfer_id)
+
+    async def find_transfer(self, beginning: str) -> Transfer:
+        """The one transfer whose id is this or begins so; see `find_order`."""
+        if len(beginning) >= _WHOLE_ID:
+            return await self.exchange.get_transfer(beginning)
+        return await _find(beginning, self.exchange.list_transfers(), what="transfer")
 
     def list_transfers(
         self, *, status: TransferStatus | None = None, since: datetime | None = None
@@ -182,6 +226,26 @@ class AsyncClient:
             await close()
 
 
+async def _find(beginning: str, items: AsyncIterator[MadeT], *, what: str) -> MadeT:
+    if len(beginning) < _SHORTEST_BEGINNING:
+        raise InvalidInput(f"Write at least {_SHORTEST_BEGINNING} characters of the {what}'s id.")
+    found: list[MadeT] = []
+    seen = 0
+    async for item in items:
+        seen += 1
+        if item.exchange_id.startswith(beginning.lower()):
+            found.append(item)
+        if seen >= _FIND_AMONG:
+            break
+    if len(found) > 1:
+        raise InvalidInput(f"{len(found)} {what}s begin with {beginning}: write more of the id.")
+    if not found:
+        raise NotFound(
+            f"There is no {what} that begins with {beginning[:40]} among the newest {_FIND_AMONG}.", status=404
+        )
+    return found[0]
+
+
 class Client:
     """The same account, for programs without an event loop. Safe for threads."""
 
@@ -207,9 +271,18 @@ class Client:
     list_orders = run.blocking_each(AsyncClient.list_orders)
     list_assets = run.blocking_each(AsyncClient.list_assets)
     get_transfer = run.blocking(AsyncClient.get_transfer)
+    find_transfer = run.blocking(AsyncClient.find_transfer)
     list_transfers = run.blocking_each(AsyncClient.list_transfers)
     portfolio = run.blocking(AsyncClient.portfolio)
     list_transactions = run.blocking_each(AsyncClient.list_transactions)
+    price = run.blocking(AsyncClient.price)
+    price_history = run.blocking(AsyncClient.price_history)
+    price_histories = run.blocking(AsyncClient.price_histories)
+    price_at = run.blocking(AsyncClient.price_at)
+    price_range = run.blocking(AsyncClient.price_range)
+    market_cap = run.blocking(AsyncClient.market_cap)
+    market_caps = run.blocking(AsyncClient.market_caps)
+    watch_prices = run.blocking_each(AsyncClient.watch_prices)
 
     def place_order(self, order: NewOrder, *, intent_id: str | None = None, source: str = "python") -> Outcome:
         """Place an order at most once for this intent id; see `Desk.place_order` for what it raises."""

@@ -121,7 +121,7 @@ def _ask_and_send(
 
 
 def _tell(outcome: TransferOutcome, last: Transfer, *, as_json: bool) -> None:
-    from tradehook.render import transfer_line, typed_and_sent
+    from tradehook.render import short_id, transfer_line, typed_and_sent
 
     if as_json:
         seen = last.model_copy(update={"payloads": ()}).to_dict()
@@ -133,13 +133,13 @@ def _tell(outcome: TransferOutcome, last: Transfer, *, as_json: bool) -> None:
     say(transfer_line(last), style="green" if last.status == "completed" else None)
     hint(f"transfer {last.transfer_id} · intent {outcome.intent_id} · {typed_and_sent(outcome.sized)}")
     if not last.is_final:
-        hint(f"How it goes on: tradehook transfers {last.transfer_id}")
+        hint(f"How it goes on: tradehook transfers {short_id(last.transfer_id)}")
 
 
 @with_settings
 def transfers(
     settings: Settings,
-    transfer_id: Annotated[str | None, typer.Argument(help="Show this one alone, by its whole id.")] = None,
+    transfer_id: Annotated[str | None, typer.Argument(help="Show this one alone: its id, or its beginning.")] = None,
     status: Annotated[
         str | None,
         typer.Option(
@@ -155,12 +155,12 @@ def transfers(
     from itertools import islice
 
     from tradehook.client import connect
-    from tradehook.render import bare_quantity, short_address, transfer_line
+    from tradehook.render import bare_quantity, short_address, short_id, transfer_line
 
     wanted, after = _status(status), read_since(since) if since else None
     with connect(settings) as client:
         if transfer_id is not None:
-            one = client.get_transfer(transfer_id)
+            one = client.find_transfer(transfer_id)
             if as_json:
                 print_json(one.to_dict())
                 return
@@ -180,7 +180,7 @@ def transfers(
         [
             (
                 entry.created_at.strftime("%m-%d %H:%M") if entry.created_at else "",
-                entry.transfer_id,
+                short_id(entry.transfer_id),
                 f"{entry.asset or '?'} {'on ' + entry.chain if entry.chain else 'from the exchange'}",
                 bare_quantity(entry.quantity, entry.asset or "") if entry.quantity is not None else "",
                 labels.get(entry.to or "") or short_address(entry.to or ""),
