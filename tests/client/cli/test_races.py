@@ -1,4 +1,4 @@
-"""Several processes with one `--intent-id`, under every fault: at most one order, truthful exit codes, no traceback."""
+"""Several processes with one `--intent-id`, under every fault: at most one order or transfer, truthful exit codes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ import uuid
 
 import pytest
 
+from tradehook.desk.journal import Journal
+
+BASE = "0x52908400098527886E0F7030069857D2E4169EE7"
+BITCOIN = "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"
 FAULTS = [
     None,
     {"kind": "error_before", "status": 503},
@@ -31,15 +35,44 @@ tradehook.cli.app.run_app(sys.argv[1:])
 """
 
 
-def race(server, journal_url: str, fault: dict | None, *, processes: int = 4, chain: bool = False):
-    """Let processes that are ready go at once; returns (exit codes, orders that appeared, what was printed)."""
-    before = server.orders()
+ORDER = ("orders", "order", "place", "buy", "BTC/PYUSD", "0.0001")
+SIGNED_ORDER = ("orders", "order", "place", "buy", "CBBTC/USDC", "$10", "--chain", "base")
+PAYOUT = ("transfers", "transfer", "BTC", "0.00001", "--to", "vault")
+SIGNED_TRANSFER = ("transfers", "transfer", "USDC", "0.5", "--chain", "base", "--to", "cold")
+
+
+def every(deed: tuple[str, ...]) -> list:
+    """The deed under every fault."""
+    return [pytest.param(deed, fault, id=f"{deed[1]}-{fault['kind'] if fault else 'none'}") for fault in FAULTS]
+
+
+def few(deed: tuple[str, ...]) -> list:
+    """The deed with no fault and under the three that leave most doubt; all others run in `make prove`."""
+    return [
+        entry for entry in every(deed) if entry.id.endswith(("none", "error_after", "timeout_after", "late_accept"))
+    ]
+
+
+def there(server, what: str) -> int:
+    """How many orders or transfers there are for money."""
+    ledger = server.admin("GET", "ledger")
+    assert ledger["balanced"] is True
+    return ledger[what]
+
+
+def race(server, journal_url: str, fault: dict | None, *, processes: int = 4, deed: tuple[str, ...] = ORDER):
+    """Let processes that are ready go at once; returns (exit codes, how many appeared, what was printed)."""
+    what, *words = deed
+    with Journal.open(journal_url) as journal:
+        host = server.url.removeprefix("http://")
+        journal.destinations.add(host, "cold", network="base", address=BASE, by="test")
+        journal.destinations.add(host, "vault", network="bitcoin", address=BITCOIN, by="test")
+    before = there(server, what)
     server.clear_faults()
     if fault:
-        server.fault(**fault)
+        server.fault(**{"path": f"/{what}", **fault})
     intent_id = f"race-{uuid.uuid4()}"
-    order = ["buy", "CBBTC/USDC", "$10", "--chain", "base"] if chain else ["buy", "BTC/PYUSD", "0.0001"]
-    command = [sys.executable, "-c", _BARRIER, "order", "place", *order, "--intent-id", intent_id, "--yes", "--json"]
+    command = [sys.executable, "-c", _BARRIER, *words, "--intent-id", intent_id, "--yes", "--json"]
     environment = {**os.environ, **server.environment, "TRADEHOOK_JOURNAL_URL": journal_url}
     running = [
         subprocess.Popen(
@@ -55,7 +88,7 @@ def race(server, journal_url: str, fault: dict | None, *, processes: int = 4, ch
     printed = [process.communicate(timeout=120) for process in running]
     if fault and fault["kind"] == "late_accept":
         time.sleep(fault["delay_seconds"] + 0.5)  # what comes late must have come before it is counted
-    return [process.returncode for process in running], server.orders() - before, printed
+    return [process.returncode for process in running], there(server, what) - before, printed
 
 
 def check(fault, codes, orders, printed) -> None:
@@ -75,8 +108,8 @@ def check(fault, codes, orders, printed) -> None:
             assert (codes, orders) == ([4] * len(codes), 0)
         case _:
             assert (codes, orders) == ([4] * len(codes), 1)
-    ids = {json.loads(out).get("order_id") for out, _ in printed}
-    assert len(ids) == 1
+    for name in ("order_id", "transfer_id"):
+        assert len({json.loads(out).get(name) for out, _ in printed}) == 1
 
 
 @pytest.fixture(scope="module")
@@ -90,33 +123,35 @@ def _short_patience(monkeypatch):
     monkeypatch.setenv("TRADEHOOK_TIMEOUT_SECONDS", "3")
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault["kind"] if fault else "none")
-def test_four_processes_one_intent(server, tmp_path, fault):
-    codes, orders, printed = race(server, f"sqlite:///{tmp_path}/journal.db", fault)
-    check(fault, codes, orders, printed)
+@pytest.mark.parametrize(("deed", "fault"), [*every(ORDER), *few(PAYOUT)])
+def test_four_processes_one_intent(server, tmp_path, fault, deed):
+    codes, made, printed = race(server, f"sqlite:///{tmp_path}/journal.db", fault, deed=deed)
+    check(fault, codes, made, printed)
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault["kind"] if fault else "none")
-def test_four_processes_one_signed_order(server, tmp_path, fault):
+@pytest.mark.parametrize(("deed", "fault"), [*every(SIGNED_ORDER), *few(SIGNED_TRANSFER)])
+def test_four_processes_one_signature(server, tmp_path, fault, deed):
     """Two steps: doubt about either is resolved, so there is exactly one."""
-    codes, orders, _ = race(server, f"sqlite:///{tmp_path}/journal.db", fault, chain=True)
+    codes, made, _ = race(server, f"sqlite:///{tmp_path}/journal.db", fault, deed=deed)
     expected = ([3] * 4, 0) if fault and fault["kind"] == "edge_html" else ([0] * 4, 1)
-    assert (codes, orders) == expected
+    assert (codes, made) == expected
 
 
 @pytest.mark.prove
-def test_two_hundred_races_under_every_fault(server, tmp_path):
+@pytest.mark.parametrize("deed", [ORDER, PAYOUT], ids=["order", "payout"])
+def test_two_hundred_races_under_every_fault(server, tmp_path, deed):
     """The same by the hundred, with a figure at the end."""
     doubles = unknowns = 0
     rounds = 200
     for number in range(rounds):
         fault = FAULTS[number % len(FAULTS)]
-        codes, orders, printed = race(
-            server, f"sqlite:///{tmp_path}/journal{number}.db", fault, processes=2 + number % 3
+        codes, made, printed = race(
+            server, f"sqlite:///{tmp_path}/journal{number}.db", fault, processes=2 + number % 3, deed=deed
         )
-        check(fault, codes, orders, printed)
-        doubles += orders > 1
+        check(fault, codes, made, printed)
+        doubles += made > 1
         unknowns += 4 in codes
     print(
-        f"\n{rounds} races of 2 to 4 processes, {len(FAULTS)} kinds of fault: {doubles} double orders, {unknowns} held as UNKNOWN"
+        f"\n{rounds} races of 2 to 4 processes over {deed[0]}, {len(FAULTS)} kinds of fault: {doubles} doubles, "
+        f"{unknowns} held as UNKNOWN"
     )
