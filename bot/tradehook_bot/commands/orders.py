@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from tradehook.desk.watch import OPEN_STATUSES
 from tradehook.errors import InvalidInput, InvalidOrder, NotFound
 from tradehook_bot import news
 from tradehook_bot.replies import bold, code, text
+from tradehook_bot.sweeping import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,8 +74,8 @@ async def cancel(ask: Ask) -> None:
 
 
 async def open_orders(house: House) -> list[Order]:
-    """Every order that is open at the exchange, whoever placed it."""
-    return [order async for order in house.client.list_orders(statuses=OPEN_STATUSES)]
+    """Every order that is known to be open, whoever placed it; not every exchange lists them all."""
+    return await asyncio.wrap_future(in_thread(house.client.desk.open_orders))
 
 
 async def unknowns(house: House) -> Sequence[Intent]:
@@ -110,7 +112,7 @@ async def _find(house: House, wanted: str) -> Order:
 
 
 def _doubt(intent: Intent) -> str:
-    deed = render.deed(intent.sized) if intent.sized else "An order"
+    deed = render.deed(intent.sized) if intent.sized else "A transfer" if intent.kind == "transfer" else "An order"
     at = f", sent {render.clock(intent.sending_at)}" if intent.sending_at else ""
     return f"{deed}{at}: tradehook intents show {intent.intent_id}"
 
