@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 DONE, BUG, USAGE, REFUSED, UNKNOWN, UNREACHABLE = 0, 1, 2, 3, 4, 5
 INTERRUPTED = 130
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 _EXIT_CODES: tuple[tuple[type[TradehookError], int], ...] = (
     (errors.OutcomeUnknown, UNKNOWN),
@@ -48,9 +50,14 @@ def console(*, is_error: bool = False) -> Console:
     return Console(stderr=is_error, highlight=False, width=None if stream.isatty() else 400)
 
 
+def harmless(text: str) -> str:
+    """The text without signs that steer a terminal: names and words of an exchange end up in it."""
+    return _STEERING.sub("", text)
+
+
 def say(text: str, *, style: str | None = None, is_aside: bool = False) -> None:
     """Print a sentence; an aside goes beside the result, where it does not disturb what programs read."""
-    console(is_error=is_aside).print(text, style=style, markup=False)
+    console(is_error=is_aside).print(harmless(text), style=style, markup=False)
 
 
 def hint(text: str) -> None:
@@ -74,12 +81,13 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, 
     """Print a table; the columns in `numbers` stand to the right."""
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
-    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    shown = Table(title=Text(harmless(title)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for index, column in enumerate(columns):
         shown.add_column(column, justify="right" if index in numbers else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*row)
+        shown.add_row(*(Text(harmless(cell)) for cell in row))
     console().print(shown if rows else f"{title}: none")
 
 

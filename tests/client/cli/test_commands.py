@@ -303,3 +303,13 @@ def test_a_closed_pipe_is_not_a_traceback(sandbox_server, tmp_path):
     )
     assert len(done.stdout.splitlines()) == 1
     assert "Traceback" not in done.stderr
+
+
+def test_what_an_exchange_says_cannot_steer_the_terminal(capsys):
+    from tradehook.cli.output import say, table
+
+    say("a\x1b[2Jb\x1b]0;title\x07c")
+    table("t\x1b[1m", ("one", "two"), [("[red]x[/red]", "\x1b[31my\x9b")])
+    out = capsys.readouterr().out
+    assert not any(sign in out for sign in "\x1b\x07\x9b")
+    assert "[red]x[/red]" in out

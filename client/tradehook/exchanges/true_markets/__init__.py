@@ -18,6 +18,7 @@ from tradehook.exchanges.true_markets import orders, pages, parse, parse_transfe
 from tradehook.exchanges.true_markets.auth import TrueMarketsAuth
 from tradehook.exchanges.true_markets.catalogue import Catalogue
 from tradehook.exchanges.true_markets.increments import round_quantity
+from tradehook.exchanges.true_markets.market import MarketData
 from tradehook.models import Order, Quote, Side, Unit
 from tradehook.session import Session
 from tradehook.wire import Request, encode_json
@@ -56,6 +57,7 @@ SPEC = Spec(
         default_quote=sizing.BOOK_CURRENCY,
         chain_quote="USDC",
         fee_rate_observed=Decimal("0.0004"),
+        has_prices=True,
     ),
 )
 SANDBOX_ISSUER = "tradehook-sandbox"
@@ -108,6 +110,7 @@ class TrueMarkets:
             timeout_seconds=timeout_seconds,
         )
         self._catalogue = Catalogue(self.session, url=self._url)
+        self.prices = MarketData(self.session, base_url=base)
 
     @property
     def host(self) -> str:
@@ -216,7 +219,7 @@ class TrueMarkets:
     async def _status_of(self, order_id: str) -> Order:
         def read(response: Response) -> Order:
             word = parse.text(parse.mapping(parse.accepted(response, 200)), "status")
-            return Order(order_id=order_id, status=parse.status(word), exchange_status=word[:40])
+            return Order(order_id=order_id, status=parse.status(word), exchange_status=parse.safe_text(word)[:40])
 
         try:
             return await self.session.read(Request("GET", f"{self._url}/orders/{order_id}/status"), read)

@@ -64,7 +64,7 @@ def execute(url: str, order: SizedOrder, *, created: Order, signer: Signer) -> W
 
     def read(response: Response) -> Order:
         word = parse.mapping(parse.accepted(response, 200)).get("status")
-        return created.model_copy(update={"status": parse.status(word), "exchange_status": str(word), "payloads": ()})
+        return created.model_copy(update={"status": parse.status(word), "exchange_status": parse.safe_text(word)[:40] or "none", "payloads": ()})
 
     return Write(money("POST", f"{url}/orders/{created.order_id}/execute", body), read, "execute")
 
@@ -197,7 +197,7 @@ def _created(body: Mapping[str, Any], order: SizedOrder) -> Order:
         order_id=parse.text(body, "order_id"),
         # Non-empty payloads are the sign that it waits for signatures, whatever the word is.
         status=OrderStatus.CREATED if items else status,
-        exchange_status=str(body.get("status") or "none")[:40],
+        exchange_status=parse.safe_text(body.get("status"))[:40] or "none",
         base=order.base,
         quote=order.quote,
         side=order.side,

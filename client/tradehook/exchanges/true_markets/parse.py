@@ -86,7 +86,7 @@ def refusal(response: Response) -> TradehookError:
     details: dict[str, Any] = {
         "status": status,
         "code": _code(body),
-        "request_id": _short(body.get("request_id")) or None,
+        "request_id": safe_text(body.get("request_id")) or None,
         "exchange": EXCHANGE,
     }
     if status == 429:
@@ -135,15 +135,15 @@ def _body(response: Response) -> dict[str, Any]:
 
 def _message(body: Mapping[str, Any]) -> str:
     for name in ("message", "error"):
-        if text := _short(body.get(name)):
+        if text := safe_text(body.get(name)):
             return text
     violations = body.get("field_violations")
     if isinstance(violations, list) and violations and isinstance(violations[0], dict):
-        return _short(violations[0].get("message"))
+        return safe_text(violations[0].get("message"))
     return ""
 
 
-def _short(value: object) -> str:
+def safe_text(value: object) -> str:
     """Somebody else's text, made safe to show: one line, no control characters, not long."""
     if not isinstance(value, str):
         return ""
@@ -153,7 +153,7 @@ def _short(value: object) -> str:
 def _code(body: Mapping[str, Any]) -> str | None:
     """The new envelope has words here, the older one repeats the status as a number."""
     code = body.get("code")
-    return _short(code) or None if isinstance(code, str) else None
+    return safe_text(code) or None if isinstance(code, str) else None
 
 
 def _because(message: str) -> str:
@@ -260,7 +260,7 @@ def status(value: object) -> OrderStatus:
 
 
 def _word(value: object) -> str:
-    return _short(value) or "none"
+    return safe_text(value) or "none"
 
 
 def order(row: Mapping[str, Any]) -> Order:
@@ -304,7 +304,7 @@ def chain_quote(body: Mapping[str, Any]) -> ChainQuote | None:
     raw = quote.get("issues") or []
     if not isinstance(raw, list):
         raise unexpected("`issues` is not a list")
-    issues = tuple(_short(item.get("message") if isinstance(item, dict) else item) or "unnamed" for item in raw)
+    issues = tuple(safe_text(item.get("message") if isinstance(item, dict) else item) or "unnamed" for item in raw)
     if issues and maybe_number(quote, "qty_out") is None:
         return ChainQuote(
             base="", quote="", quantity=Decimal(0), output=Decimal(0), fee=None, fee_asset=None, issues=issues

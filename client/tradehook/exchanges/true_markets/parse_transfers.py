@@ -14,6 +14,7 @@ from tradehook.exchanges.true_markets.parse import (
     maybe_time,
     number,
     payloads,
+    safe_text,
     text,
     unexpected,
 )
@@ -41,7 +42,7 @@ def transfer(row: Mapping[str, Any]) -> Transfer:
     return Transfer(
         transfer_id=text(row, "id"),
         status=status,
-        exchange_status=str(word or "none")[:40],
+        exchange_status=safe_text(word)[:40] or "none",
         asset=maybe_text(row, "asset_symbol"),
         asset_id=maybe_text(row, "asset_id"),
         chain=maybe_text(row, "chain"),
@@ -62,13 +63,13 @@ def transaction(row: Mapping[str, Any]) -> Transaction:
     """One line of the account's history."""
     return Transaction(
         transaction_id=text(row, "id"),
-        kind=maybe_text(row, "type") or "unknown",
+        kind=safe_text(row.get("type")) or "unknown",
         direction=_DIRECTIONS.get(str(row.get("asset_flow"))),
-        status=str(row.get("status") or "unknown")[:40],
+        status=safe_text(row.get("status"))[:40] or "unknown",
         asset=maybe_text(row, "asset_symbol"),
         quantity=maybe_number(row, "qty"),
         tx_hash=maybe_text(row, "tx_hash"),
-        reason=maybe_text(row, "failure_reason"),
+        reason=safe_text(row.get("failure_reason")) or None,
         created_at=maybe_time(row, "created_at"),
         completed_at=maybe_time(row, "completed_at"),
     )
