@@ -174,7 +174,7 @@ class Sandbox:
                 self._store = None
 
     def _save(self) -> None:
-        self.exchange.house.orders.remember(self.exchange.house.now)
+        self.exchange.remember()
         if self._store is not None:
             self._store.save(self)
 

@@ -33,7 +33,7 @@ def with_unknown_word(response: Response, field: str | None) -> Response:
     present = {name for record in _records(content) for name, value in record.items() if isinstance(value, str)}
     target = field or next((name for name in _ENUMS if name in present), None)
     for record in _records(content):
-        if target in present and isinstance(record.get(target), str):
+        if target is not None and isinstance(record.get(target), str):
             record[target] = UNKNOWN_WORD
     return _written(response, content)
 

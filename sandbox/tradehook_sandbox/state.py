@@ -215,7 +215,7 @@ class Store:
                 exchange.cefi.stand_again(order)
         house.orders.changed.clear()
         for (content,) in self._database.execute("SELECT content FROM transfers ORDER BY number"):
-            exchange.withdrawals.all.add(Transfer(**json.loads(content)))
+            exchange.withdrawals.all.add(Transfer.restored(json.loads(content)))
         exchange.withdrawals.all.changed.clear()
         for (content,) in self._database.execute("SELECT content FROM deposits ORDER BY number"):
             house.accounts.deposits.append(Deposit(**json.loads(content)))

@@ -137,6 +137,24 @@ class Trader:
         body = {"signatures": signatures, "auth_type": "api_key"}
         return self.call("POST", f"/orders/{created['order_id']}/execute", body)
 
+    def transfer(self, symbol: str, qty: str, to: str, *, chain: str | None = None, **fields: Any) -> tuple[int, Any]:
+        """Create a transfer; a field that is None is left out."""
+        rows = self.call("GET", "/assets")[1]["data"]
+        asset = next(row for row in rows if (row["symbol"], row["chain"]) == (symbol, chain))
+        body = {"asset_id": asset["id"], "qty": qty, "qty_unit": "base", "to": to, **fields}
+        return self.call("POST", "/transfers", {name: value for name, value in body.items() if value is not None})
+
+    def execute_transfer(self, created: dict[str, Any]) -> tuple[int, Any]:
+        """Sign what there is to sign, and send it."""
+        signatures = [self.stamp(item["payload"]) for item in created["payloads"]]
+        body = {"signatures": signatures, "auth_type": "api_key"}
+        return self.call("POST", f"/transfers/{created['id']}/execute", body)
+
+    def transfer_now(self, transfer_id: str) -> dict[str, Any]:
+        status, body = self.call("GET", f"/transfers/{transfer_id}")
+        assert status == 200, body
+        return body
+
     def status(self, order_id: str) -> str:
         status, body = self.call("GET", f"/orders/{order_id}/status")
         assert status == 200, body

@@ -31,9 +31,19 @@ TRADE = st.one_of(
     st.tuples(st.just("market"), SIDE, QTY),
     st.tuples(st.just("dollars"), SIDE, DOLLARS),
     st.tuples(st.just("limit"), SIDE, QTY, PRICE),
-    st.tuples(st.just("swap"), SIDE, st.sampled_from(["1", "5", "700"]), st.sampled_from(["solana", "base"])),
+    st.tuples(
+        *(st.just("swap"), SIDE, st.sampled_from(["1", "5", "700"]), st.sampled_from(["solana", "base"])),
+        st.booleans(),
+    ),
     st.tuples(st.just("execute"), WHICH),
     st.tuples(st.just("cancel"), WHICH),
+    st.tuples(st.just("send"), st.sampled_from(["0.5", "4", "15"]), st.sampled_from(["neighbour", "outside"])),
+    st.tuples(
+        st.just("withdraw"),
+        st.sampled_from(["BTC", "ETH", "PYUSD"]),
+        st.sampled_from(["0.001", "0.2", "2", "2500"]),
+        st.sampled_from(["base", "quote"]),
+    ),
     st.tuples(st.just("race"), SIDE, st.sampled_from(["0.01", "0.2"])),
 )
 FAULTS = ("error_after", "timeout_after", "late_accept", "garbled", "error_before", "slow", "rate_limited", "edge_html")
@@ -44,9 +54,15 @@ WORLD = st.one_of(
     st.tuples(
         st.just("fault"),
         st.sampled_from(FAULTS),
-        st.sampled_from([("POST", "/orders"), ("POST", "/orders/{id}/execute"), ("DELETE", "/orders/{id}")]),
+        st.sampled_from(
+            [
+                *(("POST", "/orders"), ("POST", "/orders/{id}/execute"), ("DELETE", "/orders/{id}")),
+                *(("POST", "/transfers"), ("POST", "/transfers/{id}/execute")),
+            ]
+        ),
     ),
     st.tuples(st.just("deposit"), st.sampled_from(sorted(OPENING)), st.sampled_from(["12.5", "-0.01", "-900"])),
+    st.tuples(st.just("end"), WHICH, st.sampled_from(["completed", "failed"])),
     st.tuples(st.just("reload")),
 )
 # Long stories reach more; where one fails, it shrinks to steps that do nothing.
@@ -61,11 +77,22 @@ SWITCHES = st.fixed_dictionaries(
     },
 )
 """Those that move money."""
+NAMES = ("default", "other")
+OUTSIDE = "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM"
 MAY_BECOME = {
     "initialized": {"pending", "active", "cancel_pending", "complete", "canceled", "failed"},
     "pending": {"active", "cancel_pending", "complete", "canceled", "failed"},
     "active": {"cancel_pending", "complete", "canceled"},
     "cancel_pending": {"complete", "canceled", "failed"},
+}
+TRANSFER_MAY_BECOME = {
+    "awaiting_signature": {"pending", "completed", "failed"},
+    "pending": {"completed", "failed"},
+}
+ADDRESSES = {
+    "BTC": "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq",
+    "ETH": "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045",
+    "PYUSD": "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045",
 }
 
 
@@ -76,7 +103,7 @@ class Story:
         self.state = state
         self.switches = {"rate_limit": 0, **switches}
         self.sandbox = Sandbox(state=state, **self.switches)
-        self.people = [trader_class(self.sandbox, account=name) for name in ("default", "other")]
+        self.people = [trader_class(self.sandbox, account=name) for name in NAMES]
         self.unsigned = []
         self.ids = []
         self.deposits = Counter()
@@ -93,9 +120,11 @@ class Story:
             case ("limit", side, qty, price):
                 body = self.body(side, qty, type="limit", price=price)
                 self.note(trader, trader.answer("POST", "/v1/gateway/orders", body))
-            case ("swap", side, qty, chain):
-                if not self.sandbox.faults.waiting:
-                    self.keep(trader, trader.swap(side, qty, chain=chain)[1])
+            case ("swap", side, qty, chain, is_signed) if not self.sandbox.faults.waiting:
+                created = trader.swap(side, qty, chain=chain)[1]
+                self.keep(trader, created)
+                if is_signed and created.get("payloads"):
+                    trader.execute(created)
             case ("execute", which) if self.unsigned:
                 # Not taken off the list: it may be tried again, and late.
                 trader, created = self.unsigned[-1 - which % len(self.unsigned)]
@@ -103,11 +132,19 @@ class Story:
                     "signatures": [trader.stamp(item["payload"]) for item in created["payloads"]],
                     "auth_type": "api_key",
                 }
-                trader.mint().answer("POST", f"/v1/conductor/orders/{created['order_id']}/execute", body)
+                path = f"orders/{created['order_id']}" if "order_id" in created else f"transfers/{created['id']}"
+                trader.mint().answer("POST", f"/v1/conductor/{path}/execute", body)
             case ("cancel", which) if self.ids:
                 trader.answer("DELETE", f"/v1/conductor/orders/{self.ids[-1 - which % len(self.ids)]}")
             case ("race", side, qty):
                 self.race(trader, side, qty)
+            case ("send", qty, whom):
+                accounts = self.sandbox.exchange.house.accounts
+                to = accounts.named(NAMES[1 - person]).wallet("solana") if whom == "neighbour" else OUTSIDE
+                self.transfer(trader, BY_KEY["solana:SOL"], qty, to)
+            case ("withdraw", key, qty, unit):
+                network = "ethereum" if key == "PYUSD" else None
+                self.transfer(trader, BY_KEY[key], qty, ADDRESSES[key], qty_unit=unit, network=network)
             case _:
                 self.turn_the_world(person, operation)
 
@@ -124,8 +161,25 @@ class Story:
                 trader.admin("POST", "/faults", {"kind": kind, "method": method, "path": path})
             case ("deposit", key, amount):
                 self.deposit(person, key, amount)
+            case ("end", which, status):
+                pending = [one for one in self.sandbox.exchange.withdrawals.all if one.status == "pending"]
+                if pending:
+                    body = {"id": pending[which % len(pending)].transfer_id, "status": status}
+                    ended = trader.send("POST", "/_sandbox/transfers", body)
+                    self.happened[f"ended {status} {ended.status}"] += 1
             case ("reload",) if self.state is not None:
                 self.reload()
+
+    def transfer(self, trader, asset, qty, to, **fields):
+        body = {"asset_id": asset.asset_id, "qty": qty, "qty_unit": "base", "to": to, **fields}
+        had_faults = bool(self.sandbox.faults.waiting)
+        response = trader.answer("POST", "/v1/conductor/transfers", body).response
+        assert had_faults or response.status in (201, 400), response.body
+        if response is not None and response.status == 201:
+            with contextlib.suppress(ValueError):  # A fault has garbled it.
+                created = response.json()
+                if created["payloads"]:
+                    self.unsigned.append((trader, created))
 
     def race(self, trader, side, qty):
         """The market runs into a resting order whose cancellation is on its way."""
@@ -146,7 +200,7 @@ class Story:
 
     def deposit(self, person, key, amount):
         asset = BY_KEY[key]
-        body = {"symbol": asset.symbol, "chain": asset.chain, "add": amount, "account": ("default", "other")[person]}
+        body = {"symbol": asset.symbol, "chain": asset.chain, "add": amount, "account": NAMES[person]}
         response = self.people[person].send("POST", "/_sandbox/balances", body)
         if response.status == 200:
             sign = -1 if amount.startswith("-") else 1
@@ -167,6 +221,8 @@ class Story:
         for order in self.sandbox.exchange.house.orders:
             kind = "swap" if order.is_onchain else "bridged" if order.payloads else "book"
             self.happened[f"{kind} {order.status}"] += 1
+        for transfer in self.sandbox.exchange.withdrawals.all:
+            self.happened[f"{'sent' if transfer.asset.chain else 'withdrawn'} {transfer.status}"] += 1
         self.sandbox.close()
 
     @staticmethod
@@ -197,15 +253,21 @@ class Story:
     def check_step(self):
         house = self.sandbox.exchange.house
         assert not any(house.ledger.audit().values())
-        assert house.audit()
+        assert house.audit(self.sandbox.exchange.withdrawals.all)
         for person, trader in enumerate(self.people):
-            account = house.accounts.named(("default", "other")[person])
+            account = house.accounts.named(NAMES[person])
             assert self.expected(person, account.uid) == self.held(account), trader
         for order in house.orders:
             was, executed = self.before.get(order.order_id, (order.status, 0))
             assert order.status == was or order.status in MAY_BECOME.get(was, ()), (was, order.status)
             assert executed <= order.executed, "what is executed stays executed"
             self.before[order.order_id] = (order.status, order.executed)
+        for transfer in self.sandbox.exchange.withdrawals.all:
+            was = self.before.get(transfer.transfer_id, transfer.status)
+            assert transfer.status == was or transfer.status in TRANSFER_MAY_BECOME.get(was, ()), was
+            self.before[transfer.transfer_id] = transfer.status
+            gone = transfer.quantity if transfer.status == "completed" else 0
+            assert transfer.received + 2 * transfer.fee == gone, "what arrives and what the network takes was sent"
 
     def expected(self, person, uid):
         """What this person owns: what came in, and what the fills of their orders have moved. Dollars are one sum."""
@@ -217,6 +279,11 @@ class Story:
                 sign = 1 if order.side == "buy" else -1
                 self.add(owns, order.base_key, sign * order.executed)
                 self.add(owns, order.quote_key, -sign * order.spent - order.fee)
+        wallet = self.sandbox.exchange.house.accounts[uid].wallet("solana")
+        for transfer in self.sandbox.exchange.withdrawals.all:
+            if transfer.status == "completed":
+                self.add(owns, transfer.asset_key, -transfer.quantity if transfer.uid == uid else 0)
+                self.add(owns, transfer.asset_key, transfer.received if transfer.to == wallet else 0)
         return +owns
 
     def held(self, account):
@@ -267,6 +334,9 @@ def live(trader_class, operations, folder, switches):
             assert (order.executed if order.unit == "base" else order.spent) <= order.quantity, "no more than asked for"
             if order.is_final:
                 assert (order.hold, order.fee_reserve) == (0, 0)
+        for transfer in story.sandbox.exchange.withdrawals.all:
+            assert transfer.status != "pending"
+            assert transfer.hold == 0
     finally:
         story.close()
     return story.happened
@@ -290,6 +360,7 @@ def live_many(trader_class, *, examples):
 def test_the_ledgers_error_is_zero_after_every_step(trader_class):
     happened = live_many(trader_class, examples=150)
     reached = {"book complete", "book canceled", "book active", "swap complete", "reload", "race complete"}
+    reached |= {"sent awaiting_signature", "sent completed", "withdrawn completed"}
     assert reached <= set(happened)
 
 
@@ -299,6 +370,7 @@ def test_the_ledgers_error_is_zero_in_thousands_of_stories(trader_class):
     reached = {
         *("book complete", "book canceled", "book active", "swap complete", "swap failed", "swap initialized"),
         *("bridged complete", "bridged initialized", "bridged failed", "race canceled", "race complete", "reload"),
+        *("sent awaiting_signature", "sent completed", "sent failed", "withdrawn completed"),
     }
     assert reached <= set(happened)
 

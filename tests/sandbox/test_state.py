@@ -110,6 +110,52 @@ def test_a_resting_order_is_filled_after_a_restart_and_its_fee_was_kept(home):
     assert trader.ledger()["balanced"]
 
 
+def test_transfers_and_money_in_survive_a_kill(home):
+    trader = home.open(withdrawal_seconds=60)
+    bitcoin, solana = "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq", "So11111111111111111111111111111111111111112"
+    payout = trader.transfer("BTC", "0.2", bitcoin)[1]
+    waiting = trader.transfer("SOL", "3", solana, chain="solana")[1]
+    ended = trader.transfer("BTC", "0.1", bitcoin)[1]
+    trader.admin("POST", "/transfers", {"id": ended["id"], "status": "failed"})
+    trader.admin("POST", "/balances", {"symbol": "ETH", "add": "1.5"})
+    paths = ("/transfers", "/transactions", "/portfolio", "/balances")
+    before = [trader.call("GET", path)[1] for path in paths]
+    ledger = trader.ledger()
+
+    trader = home.again(withdrawal_seconds=60)
+    assert [trader.call("GET", path)[1] for path in paths] == before
+    assert {**trader.ledger(), "recent": None} == {**ledger, "recent": None}
+    assert trader.execute_transfer(waiting)[0] == 200, "it still waited for its signature"
+
+    trader = home.again(withdrawal_seconds=60)
+    trader.admin("POST", "/clock", {"advance": 61})
+    assert trader.transfer_now(payout["id"])["status"] == "completed", "what was under way went on"
+    assert trader.transfer_now(waiting["id"])["status"] == "completed"
+    assert trader.transfer_now(ended["id"])["status"] == "failed"
+    assert trader.balance("BTC")["total"] == "0.3"
+    assert trader.balance("SOL", "solana")["total"] == "17"
+    assert trader.ledger()["balanced"]
+    again = trader.transfer("BTC", "0.1", bitcoin)[1]["id"]
+    assert again not in (payout["id"], waiting["id"], ended["id"]), "numbers go on"
+
+
+def test_a_file_from_before_there_were_transfers_opens(home):
+    trader = home.open()
+    order_id = trader.placed()
+    trader.admin("POST", "/clock", {"advance": 2})
+    home.kill()
+    database = sqlite3.connect(home.path)
+    database.execute("DROP TABLE transfers")
+    database.execute("DROP TABLE deposits")
+    database.commit()
+    database.close()
+    trader = home.open()
+    assert trader.status(order_id) == "complete"
+    assert [row["id"] for row in trader.call("GET", "/transactions")[1]["data"]] == [order_id]
+    assert trader.transfer("BTC", "0.1", "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq")[0] == 201
+    assert home.again().ledger()["balanced"]
+
+
 def test_tokens_live_on_and_used_refresh_tokens_stay_used(home):
     trader = home.open()
     used = trader.refresh_token
@@ -200,7 +246,8 @@ def test_looking_writes_nothing(home):
     trader = home.open()
     trader.call("GET", "/orders")
     before = home.sandbox._store._database.total_changes
-    for path in ("/orders", "/balances", "/assets"):
+    for path in ("/orders", "/balances", "/assets", "/transfers", "/transactions", "/portfolio"):
         trader.call("GET", path)
+    trader.send("GET", "/v1/defi/market/prices", query={"symbol": "BTC"}, headers={})
     trader.ledger()
     assert home.sandbox._store._database.total_changes == before

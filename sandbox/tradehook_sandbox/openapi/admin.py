@@ -34,6 +34,7 @@ No key, no budget, and no fault strikes here. Whoever reaches this port may chan
 Unknown fields are refused, so that a misspelt one does not pass in silence. The person's side of a chat, below
 `/_sandbox/telegram/`, is another subject and not described here.
 """
+_TOO_LARGE: Final = "The body is larger than 64 KiB."
 _PRICE: Final = decimal("Dollars.")
 _TIME: Final = record(
     {
@@ -147,7 +148,7 @@ def _get(name: str, title: str, schema: Json, about: str, *, tag: str) -> Json:
 def _post(name: str, title: str, body: Json, schema: Json, example: Json, *, tag: str, more: str = "") -> Json:
     answers = {
         **_answers(schema, "As it is now.", is_open=False),
-        413: answer("The body is larger than 64 KiB.", ref("Error")),
+        413: answer(_TOO_LARGE, ref("Error")),
     }
     if tag == "Money":
         answers[404] = answer("There is no such thing.", ref("Error"))
@@ -247,6 +248,28 @@ _PATHS: Final[dict[str, Json]] = {
             "Newest.",
             tag="Money",
         )
+    },
+    "/transfers": {
+        "get": _get(
+            "getAllTransfers",
+            "Everybody's transfers",
+            record({"data": items(_of_somebody("TransferDetail"))}),
+            "Newest.",
+            tag="Money",
+        ),
+        "post": operation(
+            "endTransfer",
+            "A transfer ends now",
+            tag="Money",
+            about="One that is on its way arrives, or fails and gives the money back.",
+            body=record({"id": uuid("The transfer."), "status": word("How it ends.", "completed", "failed")}),
+            answers={
+                **_answers(ref("TransferDetail"), "The transfer.", is_open=False),
+                404: answer("There is no such transfer.", ref("Error")),
+                409: answer("It is not on its way.", ref("Error")),
+                413: answer(_TOO_LARGE, ref("Error")),
+            },
+        ),
     },
     "/faults": {
         "get": _get(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from tradehook_sandbox.openapi.exchange_schemas import SCHEMAS, TRANSFER_STATUSES
+from tradehook_sandbox.openapi.exchange_schemas import SCHEMAS
 from tradehook_sandbox.openapi.writing import Json, answer, in_path, moment, operation, query, ref, text, whole, word
-from tradehook_sandbox.true_markets.orders import STATUSES
+from tradehook_sandbox.true_markets import orders, transfers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,7 +153,7 @@ _ORDERS: Final[dict[str, Json]] = {
             parameters=(
                 _LIMIT,
                 _CURSOR,
-                query("status", text(), f"Some of {', '.join(STATUSES)}, with commas between."),
+                query("status", text(), f"Some of {', '.join(orders.STATUSES)}, with commas between."),
             ),
             answers=_answers({200: "OrderPage"}, 400, 401, about="A page."),
             needs_token=True,
@@ -219,7 +219,7 @@ _MONEY: Final[dict[str, Json]] = {
             "listTransfers",
             "Transfers, newest first",
             tag="Transfers",
-            parameters=(_LIMIT, _CURSOR, query("status", word("", *TRANSFER_STATUSES), "One of them.")),
+            parameters=(_LIMIT, _CURSOR, query("status", word("", *transfers.STATUSES), "One of them.")),
             answers=_answers({200: "TransferPage"}, 400, 401, about="A page."),
             needs_token=True,
         ),

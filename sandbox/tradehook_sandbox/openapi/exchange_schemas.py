@@ -19,9 +19,7 @@ from tradehook_sandbox.openapi.writing import (
     whole,
     word,
 )
-from tradehook_sandbox.true_markets.orders import STATUSES
-
-TRANSFER_STATUSES: Final = ("awaiting_signature", "pending", "completed", "failed")
+from tradehook_sandbox.true_markets import orders, transfers
 
 _SIDE: Final = word("Whether the base asset is bought or sold.", "buy", "sell")
 _UNIT: Final = word("What `qty` counts: coins, or dollars.", "base", "quote")
@@ -148,7 +146,7 @@ _TRADING: Final[dict[str, Json]] = {
     "ExecuteRequest": record(_SIGNING),
     "OrderStatus": word(
         "`complete`, `canceled` and `failed` are final; `cancelled` is there only with its switch.",
-        *STATUSES,
+        *orders.STATUSES,
         "cancelled",
     ),
     "StatusResponse": record({"status": ref("OrderStatus")}),
@@ -202,7 +200,7 @@ _TRANSFERS: Final[dict[str, Json]] = {
         optional=("network",),
     ),
     "ExecuteTransferRequest": record(_SIGNING),
-    "TransferStatus": word("`completed` and `failed` are final.", *TRANSFER_STATUSES),
+    "TransferStatus": word("`completed` and `failed` are final.", *transfers.STATUSES),
     "TransferDetail": record(
         {
             "id": uuid(),
@@ -326,8 +324,8 @@ _NEWER: Final[dict[str, Json]] = {
             "tx_hash": nothing_or(text()),
             "explorer_url": nothing_or(text()),
             "failure_reason": nothing_or(text()),
-            "order": ref("OrderDetail"),
-            "transfer": ref("TransferDetail"),
+            "order": {"anyOf": [ref("OrderDetail"), {"type": "null"}]},
+            "transfer": {"anyOf": [ref("TransferDetail"), {"type": "null"}]},
         },
         optional=("order", "transfer"),
     ),

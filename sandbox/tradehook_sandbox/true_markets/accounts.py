@@ -31,7 +31,7 @@ OPENING: Final = {
 }
 """What every new account holds."""
 
-_BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
 @dataclass(slots=True)
@@ -116,6 +116,10 @@ class Accounts:
         self._ledger.move(
             asset.key, source=ends[0], target=ends[1], units=abs(units), reason="deposit", at_micros=at_micros
         )
+        self.note_deposit(account, asset, units, at_micros=at_micros)
+
+    def note_deposit(self, account: Account, asset: Asset, units: int, *, at_micros: int) -> None:
+        """The account's transactions show that units came in, or left; the ledger is somebody else's matter."""
         deposit_id = uuid_for("deposit", account.uid, len(self.deposits))
         self.deposits.append(Deposit(deposit_id, account.uid, asset.key, units, at_micros))
 
@@ -162,5 +166,5 @@ def base58(data: bytes) -> str:
     number, text = int.from_bytes(data), ""
     while number:
         number, digit = divmod(number, 58)
-        text = _BASE58[digit] + text
+        text = BASE58[digit] + text
     return "1" * (len(data) - len(data.lstrip(b"\0"))) + text

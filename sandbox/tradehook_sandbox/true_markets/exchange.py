@@ -91,6 +91,11 @@ class TrueMarkets:
             self._let_pass(at_micros)
             self.withdrawals.end_due()
 
+    def remember(self) -> None:
+        """Whatever changed has been as it is now since this moment; see `past.py`."""
+        self.house.orders.remember(self.house.now)
+        self.withdrawals.all.remember(self.house.now)
+
     def turn_back(self, seconds: float) -> None:
         """Somebody has turned the clock back to this moment."""
         self.withdrawals.turn_back(self.house.now - micros(seconds))
@@ -164,7 +169,7 @@ class TrueMarkets:
             return ANONYMOUS
 
     def _let_pass(self, at_micros: int) -> None:
-        self.house.orders.remember(self.house.now)
+        self.remember()
         self.cefi.move_to(at_micros)
         self.house.now = max(self.house.now, at_micros)
 

@@ -30,19 +30,18 @@ def list_transactions(visit: Visit) -> tuple[int, object]:
     """`GET /transactions`: one page of orders, transfers and money in, newest first."""
     limit, before = visit.call.limit(), wording.page_end(visit.call, visit.rules)
     house, uid = visit.exchange.house, visit.account.uid
-    rows = [
+    found = [
         *((order.created_micros, _order(order)) for order in house.orders.of(uid) if order.status != "initialized"),
         *((each.created_micros, _transfer(each)) for each in visit.exchange.withdrawals.all.of(uid)),
         *((each.at_micros, _deposit(each)) for each in house.accounts.deposits if each.uid == uid),
     ]
-    rows = sorted(
-        (row for row in rows if before is None or row[0] < before), key=lambda row: (row[0], row[1]["id"]), reverse=True
-    )
-    end = limit
-    while end < len(rows) and rows[end][0] == rows[end - 1][0]:
-        end += 1  # a page border never falls between things of one moment, or the next page would leave them out
-    cursor = wording.cursor(rows[end - 1][0], visit.rules) if end < len(rows) else None
-    return 200, {"data": [row for _, row in rows[:end]], "pagination": {"next_cursor": cursor, "limit": limit}}
+    # An order and a deposit may share a moment. For the cursor they follow each other, so that any page may end there.
+    rows: list[tuple[int, dict[str, Any]]] = []
+    for at, row in sorted(found, key=lambda pair: pair[0]):
+        rows.append((max(at, rows[-1][0] + 1) if rows else at, row))
+    rows = [pair for pair in reversed(rows) if before is None or pair[0] < before]
+    cursor = wording.cursor(rows[limit - 1][0], visit.rules) if len(rows) > limit else None
+    return 200, {"data": [row for _, row in rows[:limit]], "pagination": {"next_cursor": cursor, "limit": limit}}
 
 
 def get_portfolio(visit: Visit) -> tuple[int, object]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from tradehook_sandbox.clock import MICROS
@@ -30,8 +31,10 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "M": 
 """`m` is a minute and `M` a month."""
 _LONGEST_SECONDS: Final = 366 * 86_400
 MOST_POINTS: Final = 3_000
+_GRIDS: Final = (5, 15, 30, 60, 300, 900, 1_800, 3_600, 21_600, 86_400)
+"""Seconds between the prices that a range looks at: as few as stay below the limit."""
 _SAMPLES: Final = 60
-"""Prices looked at within a candle or range, for its highest and lowest."""
+"""Prices looked at within a candle, for its highest and lowest."""
 _POINT_SECONDS: Final = 5
 INTERVALS: Final = {"30s": 30, "1h": 3_600, "4h": 14_400, "24h": 86_400}
 _SUPPLIES: Final = {"BTC": 19_900_000, "ETH": 120_700_000, "SOL": 545_000_000, "CBBTC": 62_000}
@@ -107,7 +110,7 @@ def text_of(price: int) -> str:
 
 
 def points(house: House, coin: str, window: Window, resolution: Window) -> list[dict[str, str]]:
-    """Prices over the window that ends now, one for each bucket that begins in it, oldest first.
+    """Prices over the window that ends now, one for each bucket it touches, oldest first.
 
     Raises:
         Refusal: 400 when that would be too many.
@@ -124,8 +127,14 @@ def points(house: House, coin: str, window: Window, resolution: Window) -> list[
 
 
 def extremes(house: House, coin: str, seconds: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The lowest and the highest price of the last so many seconds, each with its moment in seconds."""
-    found = [(price_at(house, coin, at), at // MICROS) for at in _moments(house.now, seconds)]
+    """The lowest and the highest price of the last so many seconds, each with its moment in seconds.
+
+    Looks where a history of the same window does, so that no point of that lies outside.
+    """
+    step = next(step for step in _GRIDS if seconds // step < MOST_POINTS)
+    now = house.now // MICROS
+    moments = [*range((now - seconds) // step * step, now, step), now]
+    found = [(price_at(house, coin, at * MICROS), at) for at in moments]
     lowest = min(found)
     highest = max(found, key=lambda pair: pair[0])
     return lowest, highest
@@ -245,8 +254,8 @@ def _moments(now_micros: int, seconds: int) -> range:
 
 
 def _spread(house: House, coin: str, seconds: int) -> int:
-    (lowest, _), (highest, _) = extremes(house, coin, seconds)
-    return (highest - lowest) // _CENT
+    prices = [price_at(house, coin, at) for at in _moments(house.now, seconds)]
+    return (max(prices) - min(prices)) // _CENT
 
 
 def _percent(numerator: int, denominator: int) -> str:
@@ -256,6 +265,4 @@ def _percent(numerator: int, denominator: int) -> str:
 
 
 def _short_time(seconds: int) -> str:
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -105,4 +105,5 @@ def _pattern(path: str) -> tuple[str, str]:
     parts = below.split("/")
     if len(parts) in (3, 4) and parts[1] in ("orders", "transfers"):
         return "/".join(["", parts[1], "{id}", *parts[3:]]), parts[2]
-    return below, ""
+    # Nor may the other paths be reachable below it.
+    return (below if below in _GATEWAY else ""), ""

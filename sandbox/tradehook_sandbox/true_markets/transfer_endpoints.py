@@ -31,7 +31,11 @@ def execute_transfer(visit: Visit) -> tuple[int, object]:
 
 def get_transfer(visit: Visit) -> tuple[int, object]:
     """`GET /transfers/{id}`: one transfer."""
-    return 200, _row(visit, _transfer(visit))
+    transfer = _transfer(visit)
+    seen = transfer if visit.seen_micros is None else transfer.as_of(visit.seen_micros)
+    if seen is None:
+        raise Refusal(404, "transfer not found")
+    return 200, _row(visit, seen)
 
 
 def list_transfers(visit: Visit) -> tuple[int, object]:
@@ -42,7 +46,7 @@ def list_transfers(visit: Visit) -> tuple[int, object]:
         expected = ", ".join(STATUSES)
         raise Refusal(400, f"unknown status {shown(status)}: expected one of {expected}", fields=("status",))
     found, has_more = visit.exchange.withdrawals.all.page(
-        visit.account.uid, limit=limit, before_micros=before, status=status
+        visit.account.uid, limit=limit, before_micros=before, status=status, seen_micros=visit.seen_micros
     )
     cursor = wording.cursor(found[-1].created_micros, visit.rules) if has_more else None
     return 200, {

@@ -5,11 +5,13 @@ See: truemarkets-api 6.2 to 6.5.
 
 from __future__ import annotations
 
+import heapq
 from bisect import bisect_left
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tradehook_sandbox.clock import rfc3339
+from tradehook_sandbox.true_markets import past
 from tradehook_sandbox.true_markets.catalogue import BY_KEY, Asset
 from tradehook_sandbox.units import format_units
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 Status = Literal["awaiting_signature", "pending", "completed", "failed"]
 STATUSES: Final[tuple[Status, ...]] = ("awaiting_signature", "pending", "completed", "failed")
+_REMEMBERED: Final = ("status", "sent", "fee", "received", "tx_hash", "failure_reason", "updated_micros")
+"""What an answer that is behind the times shows as it was."""
 
 
 @dataclass(slots=True)
@@ -48,6 +52,8 @@ class Transfer:
     expires_micros: int = 0
     due_micros: int | None = None
     """When it completes by itself."""
+    past: past.States = field(default_factory=list)
+    """What it was like since when, for an hour at least; see `as_of`."""
 
     @property
     def asset(self) -> Asset:
@@ -83,9 +89,22 @@ class Transfer:
             "explorer_url": f"https://explorer.sandbox.invalid/tx/{self.tx_hash}" if self.tx_hash else "",
         }
 
+    def remember(self, at_micros: int) -> None:
+        """From this moment on it is as it is now."""
+        past.remember(self, _REMEMBERED, at_micros)
+
+    def as_of(self, at_micros: int) -> Transfer | None:
+        """The transfer as it was at this moment, to be shown only; `None` when it was not there yet."""
+        return past.as_of(self, _REMEMBERED, at_micros)
+
     def as_json(self) -> dict[str, Any]:
         """The transfer for a store."""
         return asdict(self)
+
+    @classmethod
+    def restored(cls, content: dict[str, Any]) -> Transfer:
+        """The transfer as `as_json` wrote it."""
+        return cls(**{**content, "past": past.restored(content.get("past", ()))})
 
 
 class Transfers:
@@ -96,6 +115,8 @@ class Transfers:
         self._by_uid: dict[str, list[Transfer]] = {}
         self.changed: set[str] = set()
         """Ids of transfers that a store has not seen in their present form."""
+        self._moved: dict[str, Transfer] = {}
+        self._due: list[tuple[int, int, str]] = []
 
     def __iter__(self) -> Iterator[Transfer]:
         return iter(self._by_id.values())
@@ -113,29 +134,70 @@ class Transfers:
     def add(self, transfer: Transfer) -> Transfer:
         """The transfer is known. No two of an account share a creation time: no page border falls inside one."""
         mine = self._by_uid.setdefault(transfer.uid, [])
-        taken = {other.created_micros for other in mine}
-        while transfer.created_micros in taken:
+        index = bisect_left(mine, transfer.created_micros, key=_created)
+        while index < len(mine) and mine[index].created_micros == transfer.created_micros:
             transfer.created_micros += 1
-        mine.insert(bisect_left(mine, transfer.created_micros, key=_created), transfer)
+            index += 1
+        mine.insert(index, transfer)
         self._by_id[transfer.transfer_id] = transfer
-        self.changed.add(transfer.transfer_id)
+        self.touch(transfer)
         return transfer
+
+    def touch(self, transfer: Transfer) -> None:
+        """The transfer has changed, or is new."""
+        self.changed.add(transfer.transfer_id)
+        self._moved[transfer.transfer_id] = transfer
+        if transfer.due_micros is not None:
+            heapq.heappush(self._due, (transfer.due_micros, transfer.number, transfer.transfer_id))
+
+    def next_due(self) -> tuple[int, Transfer] | None:
+        """The transfer that ends next by itself, and when."""
+        while self._due:
+            at_micros, _, transfer_id = self._due[0]
+            if self._by_id[transfer_id].due_micros == at_micros:
+                return at_micros, self._by_id[transfer_id]
+            # It has ended, or the clock was turned back: it stands elsewhere, if at all.
+            heapq.heappop(self._due)
+        return None
+
+    def remember(self, at_micros: int) -> None:
+        """Whatever changed since the last time has been as it is now since this moment."""
+        for transfer in self._moved.values():
+            transfer.remember(at_micros)
+        self._moved.clear()
 
     def of(self, uid: str) -> list[Transfer]:
         """The account's transfers, oldest first."""
         return self._by_uid.get(uid, [])
 
     def page(
-        self, uid: str, *, limit: int, before_micros: int | None, status: str | None
+        self,
+        uid: str,
+        *,
+        limit: int,
+        before_micros: int | None,
+        status: str | None,
+        seen_micros: int | None = None,
     ) -> tuple[list[Transfer], bool]:
-        """Up to `limit` transfers of the account, newest first, and whether there are older ones."""
-        found = [
-            transfer
-            for transfer in reversed(self.of(uid))
-            if (status is None or transfer.status == status)
-            and (before_micros is None or transfer.created_micros < before_micros)
-        ]
-        return found[:limit], len(found) > limit
+        """Up to `limit` transfers of the account, newest first, and whether there are older ones.
+
+        Args:
+            uid: whose.
+            limit: most of them.
+            before_micros: only those created before this moment.
+            status: only those in it; `None` for all.
+            seen_micros: as they were at this moment; those that are newer are not shown.
+        """
+        mine = self.of(uid)
+        end = len(mine) if before_micros is None else bisect_left(mine, before_micros, key=_created)
+        found: list[Transfer] = []
+        for index in range(end - 1, -1, -1):
+            transfer = mine[index] if seen_micros is None else mine[index].as_of(seen_micros)
+            if transfer is not None and status in (None, transfer.status):
+                if len(found) == limit:
+                    return found, True
+                found.append(transfer)
+        return found, False
 
 
 def _created(transfer: Transfer) -> int:

@@ -122,22 +122,24 @@ class Withdrawals:
 
     def due_at(self) -> int | None:
         """When the next transfer ends by itself."""
-        return min((each.due_micros for each in self.all if each.due_micros is not None), default=None)
+        coming = self.all.next_due()
+        return coming[0] if coming else None
 
     def end_due(self) -> None:
         """Whatever is due by now has ended."""
-        for transfer in list(self.all):
-            if transfer.due_micros is not None and transfer.due_micros <= self._house.now:
-                if transfer.hold < transfer.quantity:
-                    self.fail(transfer, "insufficient balance")
-                else:
-                    self.complete(transfer)
+        while (coming := self.all.next_due()) is not None and coming[0] <= self._house.now:
+            transfer = coming[1]
+            if transfer.hold < transfer.quantity:
+                self.fail(transfer, "insufficient balance")
+            else:
+                self.complete(transfer)
 
     def turn_back(self, earlier_micros: int) -> None:
         """The clock was turned back by this much: what was to end soon still ends as soon."""
         for transfer in self.all:
             if transfer.due_micros is not None:
                 transfer.due_micros -= earlier_micros
+                self.all.touch(transfer)
 
     def complete(self, transfer: Transfer) -> None:
         """The coins have arrived, less what the network takes."""
@@ -146,7 +148,11 @@ class Withdrawals:
         transfer.sent = transfer.quantity - transfer.fee
         transfer.received = transfer.sent - transfer.fee
         reason = f"transfer {transfer.transfer_id}"
-        self._house.move(asset, account.held, self._owner(transfer), transfer.received, reason)
+        owner = self._owner(transfer)
+        target = OUTSIDE if owner is None else owner.available
+        self._house.move(asset, account.held, target, transfer.received, reason)
+        if owner is not None:
+            self._house.accounts.note_deposit(owner, asset, transfer.received, at_micros=self._house.now)
         self._house.move(asset, account.held, FEES, transfer.quantity - transfer.received, f"fee of {reason}")
         transfer.hold = 0
         transfer.tx_hash = transfer.tx_hash or _hash(transfer)
@@ -189,17 +195,17 @@ class Withdrawals:
 
     def _touch(self, transfer: Transfer) -> None:
         transfer.updated_micros = max(self._house.now, transfer.created_micros)
-        self.all.changed.add(transfer.transfer_id)
+        self.all.touch(transfer)
 
-    def _owner(self, transfer: Transfer) -> str:
-        """Whose the coins are now: another account of the sandbox, when the address is its wallet."""
+    def _owner(self, transfer: Transfer) -> Account | None:
+        """Whose the coins are now, when the address is the wallet of an account of the sandbox."""
         chain = transfer.asset.chain
         if chain:
             for account in self._house.accounts:
                 wallet = account.wallet(chain)
                 if transfer.to == wallet or (chain != "solana" and transfer.to.lower() == wallet.lower()):
-                    return account.available
-        return OUTSIDE
+                    return account
+        return None
 
     def _payload(self, transfer: Transfer, account: Account) -> dict[str, str]:
         asset = transfer.asset
