@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime
 from decimal import Decimal
 
@@ -341,17 +340,6 @@ def test_trending_assets_have_positive_numbers_as_text(asker):
 
 
 # --- effort -----------------------------------------------------------------------------------------------------------
-
-
-def test_an_hour_of_prices_is_little_work(asker):
-    query = {"symbol": "BTC", "window": "1h", "resolution": "5s"}
-    best = 1.0
-    for _ in range(5):
-        began = time.thread_time()
-        good(asker, f"{CHAINS}/prices/history", **query)
-        best = min(best, time.thread_time() - began)
-    # CPU time of this thread, the best of five: a busy machine does not count. About 0.006 s is usual.
-    assert best < 0.05
 
 
 def test_no_question_takes_more_than_a_few_thousand_prices(asker, monkeypatch):
