@@ -6,11 +6,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
 
     from tradehook.models import Asset, Balance, NewOrder, Order, OrderStatus, Quote, Side, SizedOrder, Unit
+    from tradehook.prices import (
+        MarketCap,
+        PriceGap,
+        PriceHistory,
+        PricePoint,
+        PriceRange,
+        PriceUpdate,
+        Ticker,
+        Topic,
+    )
     from tradehook.session import Session
     from tradehook.transfers import (
         Destination,
@@ -36,6 +46,8 @@ class Capabilities:
     """The same on a chain."""
     fee_rate_observed: Decimal | None = None
     """A fee seen in practice, for setting money aside. Not a promise: the exchange publishes none."""
+    has_prices: bool = False
+    """Whether it publishes prices, see `Prices`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +64,62 @@ class Spec:
     capabilities: Capabilities = field(default_factory=Capabilities)
 
 
+class Prices(Protocol):
+    """What an exchange tells everybody about prices. Needs no token."""
+
+    async def ticker(self, symbol: str) -> Ticker:
+        """What an asset costs now. Raises `NotFound`."""
+        ...
+
+    async def history(self, symbol: str, *, window: str = "24h", resolution: str | None = None) -> PriceHistory:
+        """Prices over a window that ends now, oldest first.
+
+        Raises:
+            InvalidInput: symbol, window or resolution cannot be; nothing was sent.
+            NotFound: nothing is known of the symbol.
+        """
+        ...
+
+    async def histories(
+        self, symbols: Sequence[str], *, window: str = "24h", resolution: str | None = None
+    ) -> list[PriceHistory]:
+        """The same of several; one that fails has a `problem`, and stops no other."""
+        ...
+
+    async def price_at(self, symbol: str, at: datetime) -> PricePoint:
+        """The last price at or before a moment, with the moment it is from. Raises `NotFound`."""
+        ...
+
+    async def price_range(self, symbol: str, *, window: str = "24h") -> PriceRange:
+        """The lowest and the highest price of a window. Raises `NotFound`."""
+        ...
+
+    async def market_cap(self, symbol: str) -> MarketCap:
+        """What all of an asset is worth. Raises `NotFound`."""
+        ...
+
+    async def market_caps(self, *, limit: int = 10) -> list[MarketCap]:
+        """The same of the largest, largest first."""
+        ...
+
+    def watch(
+        self, symbols: Collection[str] = (), *, topics: Collection[Topic | str] = ...
+    ) -> AsyncGenerator[PriceUpdate | PriceGap, None]:
+        """What changes, as it is pushed; lost connections are told and come back by themselves."""
+        ...
+
+
 class Exchange(Protocol):
     """One account at one exchange. Reads are operations over its line; writes are values for the desk."""
 
     spec: Spec
     session: Session
     environment: str
+
+    @property
+    def prices(self) -> Prices | None:
+        """Prices for everybody; `None` where `Capabilities.has_prices` says that there are none."""
+        ...
 
     @property
     def host(self) -> str:

@@ -17,6 +17,31 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class Stream(Protocol):
+    """One open WebSocket: text goes out, text comes in."""
+
+    async def send(self, text: str) -> None:
+        """Send one message.
+
+        Raises:
+            Disconnected: the connection is gone.
+        """
+        ...
+
+    async def receive(self, timeout_seconds: float) -> str:
+        """The next message.
+
+        Raises:
+            TimedOut: none came in this time; the connection can still be used.
+            Disconnected: the connection is gone, or what came cannot be true.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Say goodbye and let go; a peer that does not answer is not waited for. May be repeated."""
+        ...
+
+
 class Line(Protocol):
     """Sockets, clocks and waiting, in one of three forms: blocking, asyncio, in memory."""
 
@@ -27,6 +52,16 @@ class Line(Protocol):
             NotSent: no byte left this machine.
             TimedOut: it left and no answer came in time.
             Disconnected: it left and the answer did not come whole.
+        """
+        ...
+
+    async def listen(self, request: Request) -> Stream | Response:
+        """Open a WebSocket (`ws://` or `wss://`), or return what the handshake was answered with instead.
+
+        Raises:
+            NotSent: nobody could be reached there.
+            TimedOut: the handshake was not answered in time.
+            Disconnected: the handshake was not answered whole.
         """
         ...
 

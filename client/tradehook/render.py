@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
 from tradehook import errors
+from tradehook.amounts import plain
 from tradehook.models import Order, OrderStatus, Side, Unit
 from tradehook.transfers import SizedTransfer, TransferStatus
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from tradehook.errors import TradehookError
     from tradehook.models import Balance, Quote, SizedOrder
+    from tradehook.prices import PriceHistory, Ticker
     from tradehook.transfers import Transfer
 
 DOLLARS = frozenset({"USD", "USDC", "PYUSD", "USDT", "USDG"})
@@ -196,6 +198,58 @@ def about(value: Decimal, symbol: str) -> str:
 def percent(value: Decimal) -> str:
     """A percentage with at most two places: `0.5 %`, `0.04 %`, `12 %`."""
     return f"{value.quantize(Decimal('0.01'), ROUND_HALF_UP).normalize():f} %"
+
+
+def change(value: Decimal | None) -> str:
+    """How far a price moved, with its sign: `+0.52 %`, `-3.1 %`; nothing when it is not known."""
+    if value is None:
+        return ""
+    shown = percent(value)
+    return shown if shown.startswith(("-", "0 ")) else f"+{shown}"
+
+
+def percentage(value: Decimal | None) -> str | None:
+    """A percentage for programs, with four places at most; `None` when it is not known."""
+    return None if value is None else plain(value.quantize(Decimal("0.0001"), ROUND_HALF_UP))
+
+
+def ticker_line(ticker: Ticker) -> str:
+    """What an asset costs, in one line: `BTC 67,340.2 (+0.02 % in 1h, +1.15 % in 24h)`."""
+    moves = [
+        f"{change(moved)} in {span}" for span in ("1h", "24h") if (moved := ticker.change_percent(span)) is not None
+    ]
+    told = f" ({', '.join(moves)})" if moves else ""
+    return f"{ticker.symbol} {price(ticker.price)}{told}"
+
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[Decimal], *, width: int = 60) -> str:
+    """A row of bars, oldest first; of more values than there is room for, the last of each stretch."""
+    count = min(width, len(values))
+    shown = [values[(place + 1) * len(values) // count - 1] for place in range(count)]
+    if not shown:
+        return ""
+    low, high = min(shown), max(shown)
+    if low == high:
+        return _BARS[len(_BARS) // 2] * count
+    return "".join(_BARS[int((value - low) * (len(_BARS) - 1) / (high - low))] for value in shown)
+
+
+def history_lines(history: PriceHistory) -> Sequence[str]:
+    """A price's past in words and bars."""
+    low, high = history.low, history.high
+    if low is None or high is None:
+        return (f"{history.symbol}: no prices in {history.window}{f' ({history.problem})' if history.problem else ''}",)
+    first, last = history.points[0], history.points[-1]
+    where = " on the exchange's book" if history.venue == "cefi" else ""
+    return (
+        f"{history.symbol}{where}, {history.window} in steps of {history.resolution}",
+        sparkline([point.price for point in history.points]),
+        f"from {price(first.price)} to {price(last.price)}, {change(history.change_percent)}",
+        f"low {price(low.price)} at {low.at:%m-%d %H:%M}, high {price(high.price)} at {high.at:%m-%d %H:%M} (UTC)",
+    )
 
 
 def clock(at: datetime) -> str:

@@ -165,7 +165,7 @@ class Session:
         """The result of reading what came from outside, whatever it is."""
         try:
             return reading()
-        except (ValueError, TypeError, KeyError, ArithmeticError) as error:
+        except (ValueError, TypeError, LookupError, ArithmeticError) as error:
             raise UnexpectedResponse(
                 f"The exchange answered something unexpected ({type(error).__name__}).", exchange=self.exchange
             ) from None
@@ -194,7 +194,7 @@ class Session:
                 return self.understand(response, read)
             except TradehookError as error:
                 match verdict(kind, error):
-                    case Verdict.NEW_TOKEN if token and not has_new_token:
+                    case Verdict.NEW_TOKEN if token and not has_new_token and attempt < attempts:
                         has_new_token = True
                         self.drop(token)
                         continue
@@ -253,7 +253,7 @@ class Session:
     def _learn(self, response: Response, *, midpoint: float) -> None:
         date = response.headers.get("date")
         if date:
-            with suppress(ValueError, TypeError, OverflowError):
+            with suppress(ValueError, TypeError, LookupError, OverflowError):
                 # The header has whole seconds: on average the truth is half a second later.
                 self._skews.append(parsedate_to_datetime(date).timestamp() + 0.5 - midpoint)
         self.budget.learn(response, now=self.line.monotonic(), server_now=self.server_now())

@@ -46,13 +46,11 @@ class Settings:
             raise ConfigurationError(
                 f"TRADEHOOK_ENVIRONMENT is {self.environment[:40]!r}; it can be {', '.join(ENVIRONMENTS)}."
             )
-        if self.url is not None:
-            parts = urlsplit(self.url)
-            if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-                raise ConfigurationError(
-                    "TRADEHOOK_TRUE_MARKETS_URL should look like http://127.0.0.1:8787: "
-                    "a scheme and a host, no user, no query."
-                )
+        if self.url is not None and not _is_address(self.url):
+            raise ConfigurationError(
+                "TRADEHOOK_TRUE_MARKETS_URL should look like http://127.0.0.1:8787: "
+                "a scheme and a host, no user, no query."
+            )
         if not self.prefix.startswith("/"):
             raise ConfigurationError("TRADEHOOK_TRUE_MARKETS_PREFIX should start with a slash, like /v1/conductor.")
 
@@ -97,7 +95,18 @@ def default_journal_url(environ: Mapping[str, str]) -> str:
     return f"sqlite:///{home}/tradehook/journal.db"
 
 
+def _is_address(url: str) -> bool:
+    """Whether requests can go there: a scheme, a host, perhaps a port and a path, and nothing that could be secret."""
+    try:
+        parts = urlsplit(url)
+        has_port = parts.port != 0  # raises for what is no port
+    except ValueError:
+        return False
+    is_bare = "@" not in parts.netloc and not parts.query and not parts.fragment
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and has_port and is_bare and url.isprintable()
+
+
 def _seconds(text: str) -> float:
-    if not text.replace(".", "", 1).isdigit() or not 1 <= (seconds := float(text)) <= 300:
+    if not text.isascii() or not text.replace(".", "", 1).isdigit() or not 1 <= (seconds := float(text)) <= 300:
         raise ConfigurationError("TRADEHOOK_TIMEOUT_SECONDS should be a number from 1 to 300.")
     return seconds

@@ -7,6 +7,7 @@ request can be built in one place, looked at in a test and sent in another.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
+
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 Lane = Literal["read", "money", "auth"]
 """Which share of the request budget a request is drawn from."""
@@ -92,12 +95,19 @@ def encode_json(value: object) -> bytes:
 def decode_json(body: bytes) -> Any:
     """Read JSON with `Decimal` for numbers with a point; `NaN`, `Infinity` and deep nesting are refused.
 
-    Raises `ValueError` for anything that is not JSON in UTF-8.
+    Raises `ValueError` for anything that is not JSON in UTF-8, half characters (lone surrogates) in it included:
+    such a text could be neither stored nor printed nor sent.
     """
     try:
-        return json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=_refuse_constant)
+        value = json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=_refuse_constant)
+        if _HALF.search(body):
+            # Two halves make a whole; only one that stands alone cannot be written again.
+            json.dumps(value, ensure_ascii=False, default=str).encode()
     except RecursionError as error:
         raise ValueError("JSON is nested too deeply") from error
+    except ArithmeticError as error:
+        raise ValueError("a number has an exponent that is too large") from error
+    return value
 
 
 def _refuse_constant(name: str) -> object:

@@ -1,16 +1,16 @@
-"""Which texts must never be seen in a log: a key in every form in which it may turn up, and tokens.
+"""Which texts Airflow must mask: a key in every form in which it may turn up, and tokens.
 
-Airflow masks exact texts, all of them with one pattern that it makes anew for each text and never makes smaller. So
-a key is registered in the fewest texts that cover all its forms, and in a triggerer, which lives for months, of each
-token only so much as makes the rest of it worthless.
+What a secret looks like is known by `tradehook.redaction`; this is about how Airflow hides one. It masks exact texts,
+all of them with one pattern that it makes anew for each text and never makes smaller. So a key is registered in the
+fewest texts that cover all its forms, and in a triggerer, which lives for months, of each token only so much as makes
+the rest of it worthless.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+
+from tradehook.redaction import forms_of, secret_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tradehook.session import Auth, Token
     from tradehook.wire import Request, Response
 
-_LONG_RUN = re.compile(r"[A-Za-z0-9+/=_-]{16,}")
 _ENOUGH = 32
 """Characters of a signature whose loss nobody can make up for: 24 bytes of 64."""
 
@@ -26,28 +25,14 @@ _ENOUGH = 32
 def forms_of_key(material: str) -> list[str]:
     """The texts that would give the key away: whole, by line, escaped as in JSON or an address, the secret number."""
     whole = material.strip()
-    number = _secret_number(whole)
-    if number is not None:
-        # The number is written the same way in every form of the file.
-        return [whole, number]
-    lines = [line.strip() for line in whole.splitlines() if not line.startswith("-----") and _LONG_RUN.search(line)]
-    forms = {whole, json.dumps(whole)[1:-1], *lines, *(quote(line, safe="") for line in lines)}
-    return sorted((form for form in forms if form), key=len, reverse=True)
+    number = secret_number(whole)
+    # The number is written the same way in every form of the file.
+    return [whole, number] if number is not None else forms_of(whole)
 
 
 def signature_of(token: str) -> str:
     """The part of a signed token without which it is worthless."""
     return token.rpartition(".")[2][:_ENOUGH]
-
-
-def _secret_number(material: str) -> str | None:
-    try:
-        content = json.loads(material)
-    except (ValueError, RecursionError):
-        return None
-    jwk = content.get("private_key", content) if isinstance(content, dict) else None
-    number = jwk.get("d") if isinstance(jwk, dict) else None
-    return number if isinstance(number, str) and number else None
 
 
 class MaskedAuth:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import serve
 
 from tradehook.client import AsyncClient, Client
 from tradehook.desk.journal import Journal
@@ -97,3 +102,82 @@ def make_world(tmp_path):
 @pytest.fixture
 def world(make_world) -> World:
     return make_world()
+
+
+class StreamPeer:
+    """A real WebSocket server on this machine: a script of the test serves each connection, the last one all others."""
+
+    def __init__(self, *scripts, process_request=None, ssl=None):
+        self.scripts = list(scripts)
+        self.headers: list[dict[str, str]] = []
+        self.connections = 0
+        self.done = threading.Event()
+        self._server = serve(
+            self._serve,
+            "127.0.0.1",
+            0,
+            process_request=process_request,
+            ssl=ssl,
+            ping_interval=None,
+            close_timeout=0.1,
+        )
+        self.url = f"{'wss' if ssl else 'ws'}://127.0.0.1:{self._server.socket.getsockname()[1]}/stream"
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def _serve(self, connection):
+        self.connections += 1
+        self.headers.append({name.lower(): value for name, value in connection.request.headers.raw_items()})
+        script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
+        with suppress(ConnectionClosed, OSError):
+            script(self, connection)
+
+    def close(self):
+        self.done.set()
+        self._server.shutdown()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+
+class StreamPeers:
+    """Opens such servers, and has the usual scripts."""
+
+    def __init__(self):
+        self.opened: list[StreamPeer] = []
+
+    def open(self, *scripts, **options) -> StreamPeer:
+        self.opened.append(StreamPeer(*scripts, **options))
+        return self.opened[-1]
+
+    @staticmethod
+    def echo(_peer, connection):
+        for message in connection:
+            connection.send(message)
+
+    @staticmethod
+    def silence(peer, _connection):
+        peer.done.wait(30)
+
+    @staticmethod
+    def cut(_peer, connection):
+        """Drop the connection without a close frame."""
+        connection.socket.shutdown(socket.SHUT_RDWR)
+
+    def says(self, *messages, then=None):
+        """Hear the subscription, say these, and go on with another script."""
+
+        def script(peer, connection):
+            connection.recv(timeout=10)
+            for message in messages:
+                connection.send(message)
+            (then or self.silence)(peer, connection)
+
+        return script
+
+
+@pytest.fixture
+def stream_peers():
+    peers = StreamPeers()
+    yield peers
+    for peer in peers.opened:
+        peer.close()

@@ -59,6 +59,23 @@ def test_iterates_lazily():
     assert list(iterator) == [1, 2]
 
 
+def test_whoever_stops_early_lets_go_at_once():
+    let_go = []
+
+    async def held():
+        try:
+            while True:
+                yield 1
+        finally:
+            let_go.append(True)
+
+    iterator = run_each(held())
+    assert next(iterator) == 1
+    assert let_go == []
+    iterator.close()
+    assert let_go == [True]
+
+
 def test_twins_keep_name_and_docstring():
     class Operations:
         async def double(self, number: int) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tradehook import __version__
-from tradehook.cli import destinations, doctor, intents, keys, market, orders, transfers
+from tradehook.cli import debugging, destinations, doctor, intents, keys, market, orders, prices, transfers
 from tradehook.cli.options import remembering
 from tradehook.cli.output import BUG, INTERRUPTED, console, fail
 from tradehook.errors import TradehookError
@@ -31,6 +31,7 @@ app = typer.Typer(
 app.command("doctor")(doctor.doctor)
 app.add_typer(keys.app, name="keys")
 app.command("quote")(market.quote)
+app.command("price")(prices.price)
 app.command("balances")(market.balances)
 app.command("assets")(market.assets)
 app.command("orders")(orders.orders)
@@ -58,8 +59,12 @@ def options(
     _version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
     ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Log every step on standard error, without secrets; also TRADEHOOK_DEBUG=1.")
+    ] = False,
 ) -> None:
     """Hold what stands before the command's name."""
+    debugging.start(is_asked=debug)
 
 
 def _treat_sigterm_as_an_interrupt() -> None:
@@ -87,12 +92,15 @@ def run_app(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:  # the last line of defence: a sentence instead of a traceback
-        if os.environ.get("TRADEHOOK_DEBUG"):
-            raise
+        if debugging.is_on():
+            debugging.show_fault(error)
+            sys.exit(BUG)
         console(is_error=True).print(
             f"This is a fault in tradehook ({type(error).__name__}). What was sent is in the journal: see "
-            "`tradehook intents list`. Set TRADEHOOK_DEBUG=1 to see where it happened, and please report it.",
+            "`tradehook intents list`. Run it with `tradehook --debug` to see where it happened, and please report it.",
             style="red",
             markup=False,
         )
         sys.exit(BUG)
+    finally:
+        debugging.stop()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tradehook.cli import completing
+from tradehook.cli import completing, debugging
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +86,9 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
         from tradehook.settings import Settings
 
         chosen: dict[str, str | Path | None] = {name: values.pop(name) for name in SHARED}
-        command(Settings.from_environment(None, **{**chosen, **_before}), **values)
+        settings = Settings.from_environment(None, **{**chosen, **_before})
+        debugging.hide_key_of(settings)
+        command(settings, **values)
 
     return _announce(with_options, own)
 

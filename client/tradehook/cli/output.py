@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rich.console import Console
+    from rich.table import Table
 
     from tradehook.errors import TradehookError
 
@@ -79,16 +80,23 @@ def print_rows(rows: Iterable[dict[str, Any]]) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[int] = ()) -> None:
     """Print a table; the columns in `numbers` stand to the right."""
+    console().print(grid(title, columns, rows, numbers=numbers) if rows else f"{title}: none")
+
+
+def grid(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[int] = ()) -> Table:
+    """The table itself, for what is drawn more than once."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(title=Text(harmless(title)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    shown = Table(
+        title=Text(harmless(title)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+    )
     for index, column in enumerate(columns):
         shown.add_column(column, justify="right" if index in numbers else "left", overflow="fold")
     for row in rows:
         shown.add_row(*(Text(harmless(cell)) for cell in row))
-    console().print(shown if rows else f"{title}: none")
+    return shown
 
 
 def fail(error: TradehookError, *, as_json: bool) -> int:

@@ -37,7 +37,7 @@ def open_database(url: str) -> Engine:
     Raises:
         ConfigurationError: the address cannot be used.
     """
-    if not url.startswith("sqlite:////") or "?" in url:
+    if not url.startswith("sqlite:////") or "?" in url or not url.isprintable():
         # A path that depends on the current folder would mean two journals, and so two orders for one intent.
         raise ConfigurationError(
             "TRADEHOOK_JOURNAL_URL should be a whole path, like sqlite:////home/you/journal.db, without options. "

@@ -13,6 +13,7 @@ from tradehook.lines import sending
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from tradehook.line import Stream
     from tradehook.wire import Request, Response
 
 T = TypeVar("T")
@@ -44,8 +45,14 @@ class AsyncLine:
         except TimeoutError:
             slow = httpx.ReadTimeout("deadline")
             raise sending.failure(slow, request, has_left=trace.has_left) from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except (*sending.FAILURES, OSError) as error:
             raise sending.failure(error, request, has_left=trace.has_left) from None
+
+    async def listen(self, request: Request) -> Stream | Response:
+        """Open a WebSocket; see `Line.listen`."""
+        from tradehook.lines import streams  # websockets takes its time to load, and few programs listen
+
+        return await streams.open_async(request)
 
     async def pause(self, seconds: float) -> None:
         """Let the loop do other work for this long."""

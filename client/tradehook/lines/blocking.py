@@ -16,6 +16,7 @@ from tradehook.lines import sending
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from tradehook.line import Stream
     from tradehook.wire import Request, Response
 
 T = TypeVar("T")
@@ -48,8 +49,14 @@ class BlockingLine:
             finally:
                 answer.close()
             return sending.response(answer, body)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except (*sending.FAILURES, OSError) as error:
             raise sending.failure(error, request, has_left=trace.has_left) from None
+
+    async def listen(self, request: Request) -> Stream | Response:
+        """Open a WebSocket; see `Line.listen`."""
+        from tradehook.lines import streams  # websockets takes its time to load, and few programs listen
+
+        return streams.open_blocking(request)
 
     async def pause(self, seconds: float) -> None:
         """Sleep."""

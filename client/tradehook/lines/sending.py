@@ -7,7 +7,7 @@ to be written. Before that, a failure is `NotSent`; after it, the request may ha
 from __future__ import annotations
 
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import httpx
 
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 LARGEST_BODY_BYTES = 10_000_000
 CONNECT_SECONDS = 10.0
 _THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
+FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, ValueError, OverflowError, ImportError)
+"""What httpx raises beside an `OSError`: the last three for a proxy, a port or a text that it cannot use."""
+USER_AGENT = f"tradehook/{__version__}"
 _HEADERS = {
-    "user-agent": f"tradehook/{__version__}",
+    "user-agent": USER_AGENT,
     "accept": "application/json",
     "accept-encoding": "gzip, deflate",
 }
@@ -136,18 +139,25 @@ class Trace:
 
 def failure(error: Exception, request: Request, *, has_left: bool) -> TradehookError:
     """Our error for one of httpx's. Never carries the request or its headers."""
-    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
-        return ConfigurationError(f"{request.url[:80]} is not an address: write it like http://127.0.0.1:8787.")
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | UnicodeError) and not has_left:
+        return ConfigurationError(f"{request.url[:80]!a} is not an address: write it like http://127.0.0.1:8787.")
+    if isinstance(error, ValueError | OverflowError | ImportError) and not has_left:
+        # Its text may quote a proxy with its password.
+        return ConfigurationError(
+            "The port of the address, or the proxy in HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, cannot be used: a proxy "
+            "looks like http://127.0.0.1:3128, and socks proxies are not supported."
+        )
     host = httpx.URL(request.url).host or request.url[:60]
     if not has_left:
-        why = "it did not answer in time" if isinstance(error, httpx.TimeoutException) else _reason(error)
+        why = "it did not answer in time" if isinstance(error, httpx.TimeoutException) else reason(error)
         return NotSent(f"{host} could not be reached ({why}). Nothing was sent.")
     if isinstance(error, httpx.TimeoutException):
         return TimedOut(f"{host} did not answer within {request.timeout_seconds:g} s.")
     return Disconnected(f"The connection to {host} broke before the answer was whole.")
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """What an error says, short; its name when it says nothing."""
     text = str(error).strip() or type(error).__name__
     return text[:120]
 

@@ -39,6 +39,9 @@ class Asynchronous:
         method = getattr(self._client, verb)
 
         def call(*args, **kwargs):
+            if verb.startswith("watch_"):
+                return self._each(method(*args, **kwargs))
+
             async def collect():
                 result = method(*args, **kwargs)
                 if hasattr(result, "__aiter__"):
@@ -48,6 +51,18 @@ class Asynchronous:
             return self._runner.run(collect())
 
         return call
+
+    def _each(self, items):
+        """One item at a time, of what has no end."""
+
+        async def following():
+            return await anext(items)
+
+        try:
+            while True:
+                yield self._runner.run(following())
+        finally:
+            self._runner.run(items.aclose())
 
     def close(self) -> None:
         self._runner.run(self._client.close())
@@ -125,6 +140,44 @@ def test_what_does_not_exist_is_not_found(client):
     for order_id in ("00000000-0000-4000-8000-000000000000", "nonsense"):
         with pytest.raises((NotFound, TradehookError)):
             client.get_order(order_id)
+
+
+def test_prices_are_promised_where_they_are_published(client):
+    assert (client.exchange.prices is not None) is client.exchange.spec.capabilities.has_prices
+    if client.exchange.prices is None:
+        with pytest.raises(InvalidInput, match="no prices"):
+            client.price("BTC")
+        return
+    ticker = client.price("btc")
+    assert (ticker.symbol, ticker.price > 0) == ("BTC", True)
+    assert ticker.told_at.tzinfo is not None
+    history = client.price_history("BTC", window="1h")
+    assert [point.at for point in history.points] == sorted({point.at for point in history.points})
+    assert min(point.price for point in history.points) > 0
+    low_to_high = client.price_range("BTC", window="1h")
+    assert low_to_high.low <= low_to_high.high
+    point = client.price_at("BTC", history.points[0].at)
+    assert point.at <= history.points[0].at
+    assert client.market_cap("BTC").value > 0
+    assert len(client.market_caps(limit=2)) == 2
+    assert [found.symbol for found in client.price_histories(["BTC", "ETH"], window="1h")] == ["BTC", "ETH"]
+    with pytest.raises(NotFound):
+        client.price("NOSUCH")
+    with pytest.raises(InvalidInput):
+        client.price_history("BTC", window="soon")
+
+
+def test_watching_prices_begins_with_what_they_are_now(client):
+    if client.exchange.prices is None:
+        return
+    news = client.watch_prices(["BTC"])
+    first = next(news)
+    assert (first.item.symbol, first.is_reread) == ("BTC", True)
+    while (following := next(news)).is_reread:
+        assert following.item.symbol == "BTC"
+    assert following.item.symbol == "BTC"
+    assert following.at.tzinfo is not None
+    news.close()
 
 
 def _until(client, order_id, holds, tries=200):

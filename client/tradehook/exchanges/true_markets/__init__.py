@@ -172,6 +172,9 @@ class TrueMarkets:
 
         def read(response: Response) -> Quote:
             answer = parse.mapping(parse.accepted(response, 200))
+            price = parse.number(answer, "price")
+            if price <= 0:
+                raise parse.unexpected("a price is not more than 0")
             return Quote(
                 base=base,
                 quote=book,
@@ -179,7 +182,7 @@ class TrueMarkets:
                 quantity=quantity,
                 unit=unit,
                 output=parse.number(answer, "qty"),
-                price=parse.number(answer, "price"),
+                price=price,
                 quoted_at=datetime.fromtimestamp(self.session.server_now(), UTC),
             )
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _SCHEME = "SIGNATURE_SCHEME_TK_API_P256"
 _AUTH_SECONDS = 20.0
+_LONGEST_LIFE_SECONDS = 10**9
 
 
 class TrueMarketsAuth:
@@ -49,6 +50,9 @@ class TrueMarketsAuth:
         """The token in an answer. `expires_in` is a point in time, whatever its name says."""
         body = parse.mapping(parse.accepted(response, 200, 201))
         access = parse.text(body, "access_token")
+        if not access.isascii() or not access.isprintable() or " " in access:
+            # It becomes part of a header.
+            raise parse.unexpected("the token is not one")
         refresh = body.get("refresh_token")
         life = _life_seconds(body.get("expires_in"), server_now=server_now)
         return Token(
@@ -98,7 +102,7 @@ def claims(token: str) -> dict[str, Any]:
 
 
 def _life_seconds(value: object, *, server_now: float) -> float:
-    if isinstance(value, str) and not value.isdigit():
+    if isinstance(value, str) and not (value.isascii() and value.isdigit()):
         try:
             until = datetime.fromisoformat(value)
         except ValueError:
@@ -107,5 +111,8 @@ def _life_seconds(value: object, *, server_now: float) -> float:
             raise UnexpectedResponse("The token's expiry has no time zone.", exchange="true_markets")
         return until.timestamp() - server_now
     if isinstance(value, int | str):
-        return int(value)
+        seconds = int(value)
+        if abs(seconds) > _LONGEST_LIFE_SECONDS:
+            raise UnexpectedResponse("The token's expiry is too far away to be true.", exchange="true_markets")
+        return seconds
     raise UnexpectedResponse("The token came without its expiry.", exchange="true_markets")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _FOR_SECONDS = 600.0
 _LONGEST_SYMBOL = 15
+_MOST_PAGES = 90
+"""Some thousand assets, and no more than a minute's requests; there are about forty."""
 
 
 class Catalogue:
@@ -33,7 +35,9 @@ class Catalogue:
         """Everything that can be held or traded."""
         now = self._session.line.monotonic()
         if self._kept is None or self._kept[0] < now - _FOR_SECONDS:
-            found = pages.each(self._session, self._page, parse.asset, key=lambda asset: asset.asset_id)
+            found = pages.each(
+                self._session, self._page, parse.asset, key=lambda asset: asset.asset_id, most_pages=_MOST_PAGES
+            )
             self._kept = (now, [asset async for asset in found])
         return self._kept[1]
 

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 _COORDINATE_BYTES = 32
 _LARGEST_FILE_BYTES = 64_000
+_LARGEST_EFFORT = 2**25
+"""What OpenSSL and OWASP use comes to some hundred thousands, doubled a few times; this is a few seconds."""
+_LONGEST_HEAD = 1_024
+_DER_INTEGER, _DER_SEQUENCE = 0x02, 0x30
 
 
 class Signer(Protocol):
@@ -111,7 +115,7 @@ def write_secret(path: Path, data: bytes) -> None:
     Raises:
         ConfigurationError: there is a file already, or the folder cannot be written.
     """
-    path = path.expanduser()
+    path = _at_home(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = path.with_name(f".{path.name}.{os.getpid()}")
@@ -136,7 +140,7 @@ def read_secret(path: Path) -> bytes:
     Raises:
         ConfigurationError: it is missing, is not a plain file, belongs to somebody else, or others can read it.
     """
-    path = path.expanduser()
+    path = _at_home(path)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
@@ -156,6 +160,17 @@ def read_secret(path: Path) -> bytes:
         raise
     with os.fdopen(descriptor, "rb") as file:
         return file.read(_LARGEST_FILE_BYTES)
+
+
+def _at_home(path: Path) -> Path:
+    """The path with `~` read. Raises `ConfigurationError` when it can be none."""
+    try:
+        found = path.expanduser()
+    except RuntimeError:
+        raise ConfigurationError(f"There is no home folder for {str(path)[:80]!r}.") from None
+    if "\0" in str(found):
+        raise ConfigurationError("The key file's name holds a zero byte: no file has such a name.")
+    return found
 
 
 def _check_access(path: Path, facts: os.stat_result) -> None:
@@ -209,6 +224,8 @@ def _from_pem(data: bytes, *, where: str, key_id: str | None, passphrase: str | 
             f"{where} is a PEM file and does not say which key it is: set TRADEHOOK_TRUE_MARKETS_KEY_ID, "
             "or turn it into a key file with `tradehook keys import FILE --key-id ID`."
         )
+    if _effort(data) > _LARGEST_EFFORT:
+        raise ConfigurationError(f"{where} would take minutes to open: its passphrase is stretched beyond all reason.")
     try:
         key = serialization.load_pem_private_key(data, password=passphrase.encode() if passphrase else None)
     except TypeError:
@@ -221,6 +238,32 @@ def _from_pem(data: bytes, *, where: str, key_id: str | None, passphrase: str | 
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
         raise ConfigurationError(f"{where} holds a key of another kind; True Markets wants EC P-256.")
     return FileSigner(key_id=check_key_id(key_id, where=where), private_key=key)
+
+
+def _effort(pem: bytes) -> int:
+    """About how many rounds it takes to open an encrypted PEM, by the numbers in its head; 1 where there are none.
+
+    The file says so itself, and a damaged or hostile one may say two thousand million.
+    """
+    body = b"".join(line for line in pem.splitlines() if line and b"-" not in line and b":" not in line)
+    if not pem.lstrip().startswith(b"-----BEGIN ENCRYPTED"):
+        return 1
+    try:
+        der = base64.b64decode(body[:_LONGEST_HEAD])
+    except binascii.Error:
+        return 1
+    effort, at = 1, 0
+    while at + 2 <= len(der):
+        tag, size = der[at], der[at + 1]
+        at += 2
+        if size & 0x80:
+            more = size & 0x7F
+            size, at = int.from_bytes(der[at : at + more]), at + more
+        if tag == _DER_INTEGER:
+            effort *= max(int.from_bytes(der[at : at + size][:8]), 1)
+        # A sequence is looked into, everything else is stepped over.
+        at += 0 if tag == _DER_SEQUENCE else size
+    return effort
 
 
 def _from_bundle(data: bytes, *, where: str) -> FileSigner:

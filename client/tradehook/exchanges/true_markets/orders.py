@@ -64,7 +64,13 @@ def execute(url: str, order: SizedOrder, *, created: Order, signer: Signer) -> W
 
     def read(response: Response) -> Order:
         word = parse.mapping(parse.accepted(response, 200)).get("status")
-        return created.model_copy(update={"status": parse.status(word), "exchange_status": parse.safe_text(word)[:40] or "none", "payloads": ()})
+        return created.model_copy(
+            update={
+                "status": parse.status(word),
+                "exchange_status": parse.safe_text(word)[:40] or "none",
+                "payloads": (),
+            }
+        )
 
     return Write(money("POST", f"{url}/orders/{created.order_id}/execute", body), read, "execute")
 

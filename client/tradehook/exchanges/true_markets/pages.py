@@ -32,6 +32,7 @@ async def each(
     key: Callable[[Item], str],
     created: Callable[[Item], datetime | None] = lambda _: None,
     is_anonymous: bool = False,
+    most_pages: int | None = None,
 ) -> AsyncIterator[Item]:
     """Every item of every page, once; pages are read only when they are reached.
 
@@ -42,6 +43,10 @@ async def each(
         key: what tells items apart.
         created: when an item was made, for lists whose cursor is a time.
         is_anonymous: whether no token is sent.
+        most_pages: how long the list can be at all, for a caller who must read it whole.
+
+    Raises:
+        UnexpectedResponse: it is longer than that.
     """
 
     def read(response: Response) -> tuple[list[Item], str | None]:
@@ -51,7 +56,11 @@ async def each(
     cursor: str | None = None
     spare: str | None = None
     seen: set[str] = set()
+    read_pages = 0
     while True:
+        read_pages += 1
+        if most_pages is not None and read_pages > most_pages:
+            raise parse.unexpected("the list has no end")
         found, following = await session.read(page(cursor), read, is_anonymous=is_anonymous)
         fresh = {key(entry): entry for entry in found if key(entry) not in seen}
         seen.update(fresh)
@@ -75,4 +84,7 @@ def _moved_on(cursor: str, *, last: datetime | None) -> str:
         return cursor
     if last is None or at.tzinfo is None or not last.microsecond or at != last.replace(microsecond=0):
         return cursor
-    return (at + timedelta(seconds=1)).astimezone(UTC).isoformat().replace("+00:00", "Z")
+    try:
+        return (at + timedelta(seconds=1)).astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        return cursor

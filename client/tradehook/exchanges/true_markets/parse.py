@@ -170,7 +170,7 @@ def _server_now(response: Response) -> float:
 
     try:
         return parsedate_to_datetime(response.headers["date"]).timestamp()
-    except (KeyError, ValueError, TypeError):
+    except (LookupError, ValueError, TypeError, OverflowError):
         return datetime.now(UTC).timestamp()
 
 
@@ -234,7 +234,8 @@ def maybe_number(body: Mapping[str, Any], name: str) -> Decimal | None:
         result = Decimal(value)
     except (InvalidOperation, ValueError):
         raise unexpected(f"`{name}` is not a number") from None
-    if not result.is_finite() or abs(result) > _LARGEST or (result and result.adjusted() < -30):
+    # `abs` would round, and fail where the exponent is too large for that.
+    if not result.is_finite() or result.copy_abs() > _LARGEST or (result and result.adjusted() < -30):
         raise unexpected(f"`{name}` is not a sensible number")
     return result
 

@@ -61,14 +61,14 @@ def size_at_exchange(order: NewOrder, *, price: Decimal, balances: Sequence[Bala
             lot = increment_at(price).lot
             raise InvalidInput(
                 f"{plain(quantity)} {order.base} is less than the smallest quantity, {plain(lot)} {order.base} "
-                f"(about {plain((lot * price).quantize(_CENT))} {order.quote}).",
+                f"(about {plain((lot * price).quantize(_CENT, context=WIDE))} {order.quote}).",
                 suggestions=(plain(lot),),
             )
         notional = rounded * price
     else:
-        rounded = notional = quantity.quantize(_CENT, ROUND_DOWN)
+        rounded = notional = quantity.quantize(_CENT, ROUND_DOWN, context=WIDE)
         if round_quantity(rounded / price, price=price) == 0 or rounded == 0:
-            smallest = (increment_at(price).lot * price * (1 + FEE_RESERVE)).quantize(_CENT) + _CENT
+            smallest = (increment_at(price).lot * price * (1 + FEE_RESERVE)).quantize(_CENT, context=WIDE) + _CENT
             raise InvalidInput(
                 f"{plain(quantity)} {order.quote} buys less than the smallest quantity of {order.base}. "
                 f"Write ${plain(smallest)} or more.",
@@ -76,7 +76,7 @@ def size_at_exchange(order: NewOrder, *, price: Decimal, balances: Sequence[Bala
             )
     if notional < MINIMUM_NOTIONAL:
         raise InvalidInput(
-            f"That is worth {plain(notional.quantize(_CENT))} {order.quote}; the smallest order is 1.00."
+            f"That is worth {plain(notional.quantize(_CENT, context=WIDE))} {order.quote}; the smallest order is 1.00."
         )
     return _sized(order, quantity=rounded, unit=unit, reference_price=price)
 
