@@ -141,9 +141,12 @@ def extremes(house: House, coin: str, seconds: int) -> tuple[tuple[int, int], tu
 
 
 def candle(house: House, coin: str, seconds: int) -> tuple[str, str, str, str]:
-    """Open, high, low and close of the last so many seconds."""
-    prices = [price_at(house, coin, at) for at in _moments(house.now, seconds)]
-    return text_of(prices[0]), text_of(max(prices)), text_of(min(prices)), text_of(prices[-1])
+    """Open, high, low and close of the last so many seconds. A longer candle never lacks what a shorter one has."""
+    within = [shorter for shorter in INTERVALS.values() if shorter < seconds]
+    moments = [*_moments(house.now, seconds), *(at for shorter in within for at in _moments(house.now, shorter))]
+    prices = [price_at(house, coin, at) for at in moments]
+    opened, close = prices[0], price_at(house, coin, house.now)
+    return text_of(opened), text_of(max(prices)), text_of(min(prices)), text_of(close)
 
 
 def market_value(house: House, symbol: str) -> int:

@@ -356,3 +356,12 @@ def test_no_question_takes_more_than_a_few_thousand_prices(asker, monkeypatch):
     looked.clear()
     assert ask(asker, f"{CHAINS}/prices/history", symbol="BTC", window="251m", resolution="5s")[0] == 400
     assert not looked
+
+
+def test_a_longer_candle_never_lacks_what_a_shorter_one_has(asker):
+    for symbol in ("BTC", "ETH", "SOL"):
+        rows = good(asker, f"{CHAINS}/prices", symbol=symbol)["candles"]
+        spans = [(Decimal(row["lowPrice"]), Decimal(row["highPrice"])) for row in rows]
+        assert len(spans) == 4
+        for (low, high), (longer_low, longer_high) in zip(spans, spans[1:], strict=False):
+            assert longer_low <= low <= high <= longer_high
