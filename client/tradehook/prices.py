@@ -72,9 +72,15 @@ class Ticker(Value):
         return candle.change_percent if candle else None
 
     def after(self, update: PriceUpdate) -> Ticker:
-        """The ticker as it is once this was heard; what is about another asset or topic changes nothing."""
+        """The ticker as it is once this was heard; what is about another asset or topic changes nothing.
+
+        Of several assets that share the symbol, the one that was heard first stays: prices never jump between them.
+        """
         fresh = update.item
         if not isinstance(fresh, PriceCandle) or fresh.symbol != self.symbol:
+            return self
+        place = next(((held.chain, held.address) for held in self.candles if held.chain or held.address), None)
+        if place is not None and (fresh.chain, fresh.address) not in (place, (None, None)):
             return self
         others = (candle for candle in self.candles if candle.interval != fresh.interval)
         candles = tuple(sorted((*others, fresh), key=lambda candle: _length(candle.interval)))

@@ -36,6 +36,8 @@ class Settings:
     """The key file's content, where there is no file: an Airflow connection."""
     key_id: str | None = None
     key_passphrase: str | None = field(default=None, repr=False)
+    needs_key: bool = True
+    """Whether a key that cannot be used is said at once; prices need none."""
     journal_url: str = ""
     timeout_seconds: float = 30.0
     """How long one request may take. After that, a write has an unknown outcome."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -51,14 +52,14 @@ def price(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what assets cost, in US dollars."""
+    """Show what assets cost, in US dollars. Needs no key."""
     from tradehook.client import connect
 
     if stream and history:
         raise InvalidInput("Prices are shown as they change or as they were: leave out --stream or --history.")
     if resolution and not history:
         raise InvalidInput("A resolution is for a history: add --history 24h.", suggestions=("--history 24h",))
-    with connect(settings) as client:
+    with connect(replace(settings, needs_key=False)) as client:
         if history:
             _show_history(client, symbols, window=history, resolution=resolution, as_json=as_json)
         elif stream:

@@ -10,11 +10,15 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from tradehook.cli.app import run_app
+from tradehook.client import connect
+from tradehook.errors import ConfigurationError
+from tradehook.settings import Settings
 
 STREAM = "/v1/defi/market"
 
@@ -132,6 +136,21 @@ def test_typed_wrong(command, words, hint):
     code, _, error = command(*words)
     assert code == 2
     assert hint in error
+
+
+def test_no_key_is_needed(command, tmp_path):
+    code, out, _ = command("BTC", "--json", "--key-file", str(tmp_path / "none.json"))
+    assert (code, json.loads(out)["symbol"]) == (0, "BTC")
+
+
+def test_what_needs_a_key_still_says_so(server, tmp_path):
+    settings = Settings(url=server.url, key_file=tmp_path / "none.json", needs_key=False)
+    with connect(settings) as client:
+        assert client.price("BTC").price > 0
+        with pytest.raises(ConfigurationError, match="none"):
+            client.balances()
+    with pytest.raises(ConfigurationError, match="none"):
+        connect(replace(settings, needs_key=True))
 
 
 def test_nobody_there(command, monkeypatch):

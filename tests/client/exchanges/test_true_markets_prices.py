@@ -384,6 +384,15 @@ def test_a_ticker_follows_its_updates():
     assert Ticker.of("BTC", [], told_at=AT) is None
 
 
+def test_a_ticker_stays_with_the_asset_it_heard_first():
+    """The same symbol stands on several chains, and the stream tells of each."""
+    held = Ticker.of("USDC", [PriceCandle(symbol="USDC", interval="30s", open=Decimal(1), high=Decimal(1), low=Decimal(1), close=Decimal(1))], told_at=AT)  # fmt: skip
+    for chain, close in (("base", 2), ("solana", 3), ("base", 4), (None, 5)):
+        candle = held.candles[0].model_copy(update={"chain": chain, "address": chain, "close": Decimal(close)})
+        held = held.after(PriceUpdate(topic=Topic.PRICE_CANDLES, item=candle, at=AT))
+        assert held.price == {2: 2, 3: 2, 4: 4, 5: 5}[close]
+
+
 # --- over sockets -------------------------------------------------------------------------------------------------
 
 
@@ -426,6 +435,19 @@ def test_the_sandboxs_own_stream(quick_sandbox, watch):
     news = watch(quick_sandbox, 13)
     assert [isinstance(item, PriceGap) for item in news] == [False] * 4 + [True] + [False] * 8
     assert [item.is_reread for item in news[5:]] == [True] * 4 + [False] * 4
+
+
+@pytest.mark.parametrize("watch", [watch_blocking, watch_async])
+@pytest.mark.parametrize("fault", ["error_before", "edge_html"])
+def test_a_handshake_that_is_refused(quick_sandbox, watch, fault):
+    quick_sandbox.fault(fault, method="GET", path=topics.PATH)
+    if fault == "edge_html":
+        with pytest.raises(errors.EdgeBlocked):
+            watch(quick_sandbox, 1)
+        return
+    news = watch(quick_sandbox, 2)
+    assert isinstance(news[0], PriceGap)
+    assert news[1].is_reread
 
 
 def test_names_are_data():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -186,7 +186,7 @@ def known(tmp_path_factory) -> Known:
 
         def respond(request):
             answer = sandbox.respond(request)
-            kept[_name(request)] = answer.response
+            kept[_name(request)] = _shortened(answer.response)
             return answer
 
         signer = keys.parse(key, where="test")
@@ -202,6 +202,15 @@ def known(tmp_path_factory) -> Known:
         learn(name)
     learned.at = sandbox.clock.now()
     return learned
+
+
+def _shortened(response: Response) -> Response:
+    """Five points of a history show as much as three hundred, and are changed sixty times as fast."""
+    body = json.loads(response.body) if response.body else None
+    for row in [body, *body.get("results", [])] if isinstance(body, dict) else []:
+        if "points" in row:
+            row["points"] = row["points"][:5]
+    return response if body is None else replace(response, body=encode_json(body))
 
 
 def show(value: Any) -> None:
@@ -282,7 +291,7 @@ def test_bad_messages_of_a_stream(fuzz, times, known):
 
         run(listen())
 
-    ends = fuzz(4_000 * times, attempt)
+    ends = fuzz(6_000 * times, attempt)
     assert ends["fine"]
 
 

@@ -43,7 +43,7 @@ def pem(encryption: serialization.KeySerializationEncryption, style=serializatio
 
 
 FILES = {
-    "JWK": (BUNDLE, None, 4_000),
+    "JWK": (BUNDLE, None, 6_000),
     "PKCS#8": (pem(serialization.NoEncryption()), None, 3_000),
     "SEC 1": (pem(serialization.NoEncryption(), serialization.PrivateFormat.TraditionalOpenSSL), None, 2_000),
     "encrypted": (pem(serialization.BestAvailableEncryption(b"correct horse")), "correct horse", 3_000),
@@ -136,7 +136,7 @@ def test_bad_texts(fuzz, times, name):
             assert value.is_finite()
             assert value > 0
 
-    ends = fuzz(1_000 * times, attempt, allowed=(TradehookError, ValueError))
+    ends = fuzz(1_100 * times, attempt, allowed=(TradehookError, ValueError))
     assert ends["InvalidInput"] + ends["ValidationError"] > 100 * times
 
 
@@ -329,7 +329,7 @@ def test_bad_command_lines(fuzz, times, tmp_path, monkeypatch, capsys):
         assert not any(form in said.out + said.err for form in forms_of(BUNDLE.decode()))
 
     before = {name: logging.getLogger(name).level for name in ("httpx", "httpcore", "tradehook")}
-    fuzz(1_200 * times, attempt)
+    fuzz(700 * times, attempt)
     assert codes >= {0, USAGE, UNREACHABLE}
     # What `--debug` turned on is off again, and the process is where it was.
     assert before == {name: logging.getLogger(name).level for name in before}

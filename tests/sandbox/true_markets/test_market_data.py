@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
@@ -363,5 +364,5 @@ def test_a_longer_candle_never_lacks_what_a_shorter_one_has(asker):
         rows = good(asker, f"{CHAINS}/prices", symbol=symbol)["candles"]
         spans = [(Decimal(row["lowPrice"]), Decimal(row["highPrice"])) for row in rows]
         assert len(spans) == 4
-        for (low, high), (longer_low, longer_high) in zip(spans, spans[1:], strict=False):
+        for (low, high), (longer_low, longer_high) in pairwise(spans):
             assert longer_low <= low <= high <= longer_high

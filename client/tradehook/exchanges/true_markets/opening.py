@@ -21,21 +21,13 @@ def open_account(settings: Settings, line: Line) -> TrueMarkets:
     """One account at True Markets.
 
     Raises:
-        ConfigurationError: the key cannot be used.
+        ConfigurationError: the key cannot be used, and one is needed; else what needs it says so later.
     """
     url = settings.url or SPEC.hosts[settings.environment]
     host = urlsplit(url).hostname or ""
     if url.startswith("http:") and any(host == own or host.endswith(f".{own}") for own in SPEC.live_domains):
         raise ConfigurationError(f"{host} is reached by https only: over http, tokens would travel in clear text.")
-    if settings.key is not None:
-        signer = keys.parse(
-            settings.key.encode(),
-            where="the connection",
-            key_id=settings.key_id,
-            passphrase=settings.key_passphrase,
-        )
-    else:
-        signer = keys.load(settings.key_file, key_id=settings.key_id, passphrase=settings.key_passphrase)
+    signer = _signer(settings)
     return TrueMarkets(
         line,
         signer=signer,
@@ -45,3 +37,32 @@ def open_account(settings: Settings, line: Line) -> TrueMarkets:
         budget=_BUDGETS.setdefault((url, signer.key_id), new_budget()),
         timeout_seconds=settings.timeout_seconds,
     )
+
+
+def _signer(settings: Settings) -> keys.Signer:
+    try:
+        if settings.key is None:
+            return keys.load(settings.key_file, key_id=settings.key_id, passphrase=settings.key_passphrase)
+        return keys.parse(
+            settings.key.encode(), where="the connection", key_id=settings.key_id, passphrase=settings.key_passphrase
+        )
+    except ConfigurationError as error:
+        if settings.needs_key:
+            raise
+        return _NoKey(error)
+
+
+class _NoKey:
+    """Stands where a key would be, for what everybody may read; says what is wrong with it to whoever needs one."""
+
+    key_id = "none"
+
+    def __init__(self, reason: ConfigurationError) -> None:
+        self._reason = reason
+
+    @property
+    def public_key_hex(self) -> str:
+        raise self._reason
+
+    def sign_der(self, _message: bytes) -> bytes:
+        raise self._reason
