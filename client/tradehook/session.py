@@ -13,6 +13,7 @@ keep a dead token alive. Signatures use the wall clock corrected by the server's
 
 from __future__ import annotations
 
+import logging
 import statistics
 from collections import deque
 from contextlib import suppress
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from tradehook.wire import Kind, Request, Response
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 ADVISORY_SHARE = 0.2
 MANDATORY_SECONDS = 60.0
@@ -149,7 +152,12 @@ class Session:
         """Send exactly once. Learns the clock and the budget from the answer, judges nothing."""
         request = replace(request, timeout_seconds=min(self.timeout_seconds, request.timeout_seconds))
         before = self.line.now()
-        response = await self.line.send(request)
+        try:
+            response = await self.line.send(request)
+        except TradehookError as error:
+            _log.debug("%s %s: %s", request.method, request.url, type(error).__name__)
+            raise
+        _log.debug("%s %s: %s", request.method, request.url, response.status)
         self._learn(response, midpoint=(before + self.line.now()) / 2)
         return response
 
