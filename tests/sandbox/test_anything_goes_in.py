@@ -178,7 +178,7 @@ def test_what_is_refused_is_quoted_safely(trader):
         "/v1/conductor/orders",
         json.dumps(
             {
-                "base_asset": "<script>\ud800\x1b[31m" + "x" * 150,
+                "base_asset": "<script>\u202e\x1b[31m" + "x" * 150,
                 "quote_asset": "USD",
                 "qty": "1",
                 "qty_unit": "base",
