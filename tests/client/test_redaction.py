@@ -51,7 +51,10 @@ LEAKS = {
     "Authorization": (f"Authorization: Bearer {OPAQUE}", OPAQUE),
     "headers of httpcore": (f"[(b'Authorization', b'Bearer {OPAQUE}')]", OPAQUE),
     "headers of Python": (f"{{'authorization': 'Token {OPAQUE}'}}", OPAQUE),
-    "headers of websockets": (f"> Proxy-Authorization: Basic {base64.b64encode(b'user:password').decode()}", "dXNlcjpw"),
+    "headers of websockets": (
+        f"> Proxy-Authorization: Basic {base64.b64encode(b'user:password').decode()}",
+        "dXNlcjpw",
+    ),
     "an answer": (f'{{"access_token":"{OPAQUE}","refresh_token":"{OPAQUE}"}}', OPAQUE),
     "an answer, quoted": (json.dumps(json.dumps({"refresh_token": OPAQUE})), OPAQUE),
     "a request": (f'b\'{{"key_id":"1","signature":"{OPAQUE}"}}\'', OPAQUE),

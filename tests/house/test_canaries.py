@@ -123,10 +123,16 @@ def runs(server, tmp_path_factory):
     handlers = {name: logging.StreamHandler(stream) for name, stream in streams.items()}
     handlers["protected"].addFilter(Redaction(forms_of(done.canaries.key_file)))
     root = logging.getLogger()
-    level = root.level
+    libraries = [logging.getLogger(name) for name in ("tradehook", "httpx", "httpcore", "websockets")]
+    levels = {logger: logger.level for logger in (root, *libraries)}
     with pytest.MonkeyPatch.context() as patch:
         _overhear(patch, done.canaries)
         root.setLevel(logging.DEBUG)
+        for library in libraries:
+            # Other tests of this process may have hushed them, as the bot does.
+            library.setLevel(logging.DEBUG)
+            patch.setattr(library, "propagate", True)
+            patch.setattr(library, "disabled", False)
         # The filter changes records: the bare log comes first.
         for handler in (handlers["bare"], handlers["protected"]):
             root.addHandler(handler)
@@ -134,7 +140,8 @@ def runs(server, tmp_path_factory):
             _work(server, replace(Settings.from_environment(environment(server, folder)), timeout_seconds=1.0), done)
             asyncio.run(_work_async(server, Settings.from_environment(environment(server, folder)), done))
         finally:
-            root.setLevel(level)
+            for logger, level in levels.items():
+                logger.setLevel(level)
             for handler in handlers.values():
                 root.removeHandler(handler)
             server.clear_faults()

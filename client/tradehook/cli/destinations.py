@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from tradehook.addresses import NETWORKS
 from tradehook.cli import completing
 from tradehook.cli.options import Json, with_settings
 from tradehook.cli.output import hint, print_json, print_rows, say, table
+from tradehook.cli.person import who
 from tradehook.settings import Settings
 
 app = typer.Typer(
@@ -81,9 +81,7 @@ def add(
     if check_address(again, network=network.strip().lower()) != checked:
         raise InvalidInput("The two addresses differ. Nothing was put on the list.")
     with Journal.open(settings.journal_url) as journal:
-        found = journal.destinations.add(
-            registry.host(settings), label, network=network, address=address, by=f"cli:{getpass.getuser()}"
-        )
+        found = journal.destinations.add(registry.host(settings), label, network=network, address=address, by=who())
     if as_json:
         print_json(found.to_dict())
         return
@@ -103,7 +101,7 @@ def remove(
     from tradehook.desk.journal import Journal
 
     with Journal.open(settings.journal_url) as journal:
-        found = journal.destinations.remove(registry.host(settings), label, by=f"cli:{getpass.getuser()}")
+        found = journal.destinations.remove(registry.host(settings), label, by=who())
     if as_json:
         print_json(found.to_dict())
         return

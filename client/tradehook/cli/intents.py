@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from tradehook.cli import completing
 from tradehook.cli.options import Json, with_settings
 from tradehook.cli.output import hint, print_json, print_rows, say, table
+from tradehook.cli.person import storable, who
 from tradehook.settings import Settings
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def freeze(settings: Settings, why: Annotated[str, typer.Argument(help="Why, for
     from tradehook.desk.journal import Journal
 
     with Journal.open(settings.journal_url) as journal:
-        journal.set_trading_state("HALTED", by=f"cli:{getpass.getuser()}", why=why)
+        journal.set_trading_state("HALTED", by=who(), why=storable(why))
     say("Frozen. Nothing new will be sent from here, from chat or from Airflow. Cancels still work.", style="bold")
     hint("Open orders are still live: tradehook orders --status pending,open")
 
@@ -119,7 +119,7 @@ def resume(settings: Settings) -> None:
     from tradehook.desk.journal import Journal
 
     with Journal.open(settings.journal_url) as journal:
-        journal.set_trading_state("NORMAL", by=f"cli:{getpass.getuser()}")
+        journal.set_trading_state("NORMAL", by=who())
     say("Trading goes on.")
 
 

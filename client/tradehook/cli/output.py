@@ -68,7 +68,9 @@ def hint(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print one object on one line."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    # What was typed may be no UTF-8; as an escape, half a character is JSON all the same.
+    text = json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace").decode()
+    sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 

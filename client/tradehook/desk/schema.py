@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import URL, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from tradehook.errors import ConfigurationError, JournalUnavailable
+from tradehook.errors import ConfigurationError, InvalidInput, JournalUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,6 +87,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
     Raises:
         JournalUnavailable: the database is locked for too long, full, read-only or gone.
+        InvalidInput: a text that cannot be stored.
     """
     with _told(engine), engine.connect().execution_options(is_writing=True) as connection, connection.begin():
         yield connection
@@ -106,6 +107,8 @@ def _told(engine: Engine) -> Iterator[None]:
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or type(error).__name__)[:200]
         raise JournalUnavailable(f"The journal {engine.url.database} cannot be used now: {reason}.") from None
+    except UnicodeEncodeError:
+        raise InvalidInput("What is to be stored holds bytes that are no text (UTF-8).") from None
 
 
 def upgrade(engine: Engine, *, scripts: Path, version_table: str, newest: str) -> None:

@@ -295,6 +295,44 @@ def test_bad_messages_of_a_stream(fuzz, times, known):
     assert ends["fine"]
 
 
+@pytest.mark.parametrize("chain", [None, "base"])
+def test_bad_answers_at_the_desk(fuzz, times, make_world, chain):
+    """What is answered to a write ends in an outcome, or in an error that says which; the books stay balanced."""
+    world = make_world()
+    desk = world.desk()
+    line = desk.exchange.session.line
+    respond = line.respond
+    numbers = count()
+    run(desk.exchange.account_id())
+    order = (
+        NewOrder.of("CBBTC/USDC", side="buy", amount="$1", chain=chain)
+        if chain
+        else NewOrder.of("BTC/PYUSD", side="buy", amount="0.0001")
+    )
+
+    def attempt(chance):
+        share = chance.choice((0.2, 0.6))
+
+        def spoilt(request):
+            answer = respond(request)
+            if chance.random() > share or answer.response is None:
+                return answer
+            bad = chance.response(answer.response)
+            # A date far away would stop this desk for good: it would say, rightly, that its clock is wrong.
+            headers = {**bad.headers, "date": answer.response.headers["date"]}
+            return SimpleNamespace(response=replace(bad, headers=headers), delay_seconds=0.01, is_cut=False)
+
+        line.respond = spoilt
+        outcome = desk.place_order(order, intent_id=f"fuzz-{next(numbers)}", source="test")
+        show(outcome.order)
+
+    ends = fuzz(150 * times, attempt)
+    assert ends["fine"]
+    assert ends.keys() & {"OutcomeUnknown", "UnexpectedResponse", "PayloadMismatch"}
+    line.respond = respond
+    assert world.orders_placed() >= ends["fine"]
+
+
 # --- lists without an end ---------------------------------------------------------------------------------------------
 
 

@@ -323,8 +323,8 @@ def test_bad_command_lines(fuzz, times, tmp_path, monkeypatch, capsys):
         except SystemExit as ended:
             code = ended.code
         said = capsys.readouterr()
-        assert "Traceback" not in said.err, said.err[-800:]
-        assert code in (None, 0, USAGE, REFUSED, UNREACHABLE), (code, said.err[-800:])
+        assert "Traceback" not in said.err, (words, said.err[-800:])
+        assert code in (None, 0, USAGE, REFUSED, UNREACHABLE), (words, code, said.err[-800:])
         codes.add(code)
         assert not any(form in said.out + said.err for form in forms_of(BUNDLE.decode()))
 
