@@ -56,11 +56,11 @@ class Amount:
         """The canonical text: reading it again gives the same amount."""
         match self.kind:
             case "base":
-                return plain(self.value)
+                return _certain(self.value)
             case "quote":
-                return f"${plain(self.value)}"
+                return f"${_certain(self.value)}"
             case "percent":
-                return f"{plain(self.value)}%"
+                return f"{_certain(self.value)}%"
             case "max":
                 return "max"
 
@@ -71,6 +71,12 @@ def plain(value: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
+
+
+def _certain(value: Decimal) -> str:
+    """The same, with a fourth decimal place where three could be read as thousands: `290.8010`."""
+    text = plain(value)
+    return f"{text}0" if "." in text and _GROUPED.fullmatch(text) and not text.startswith("0") else text
 
 
 def parse_amount(text: str, *, unit: Literal["base", "quote"] = "base") -> Amount:

@@ -349,11 +349,13 @@ def open_desk(settings: Settings, *, exchange: Exchange | None = None) -> Desk:
         ConfigurationError: settings, key or journal cannot be used.
     """
     from tradehook.desk.journal import Journal
+    from tradehook.desk.reconcile import Patience
     from tradehook.desk.submit import Desk
     from tradehook.lines.blocking import BlockingLine
 
     exchange = exchange or open_exchange(settings, line=BlockingLine())
-    return Desk(exchange, journal=Journal.open(settings.journal_url), account=settings.account)
+    patience = Patience(horizon_seconds=settings.horizon_seconds, look_seconds=settings.look_seconds)
+    return Desk(exchange, journal=Journal.open(settings.journal_url), account=settings.account, patience=patience)
 
 
 def new_intent_id(prefix: str) -> str:

@@ -164,6 +164,17 @@ class Exchange(Protocol):
         """
         ...
 
+    def lot_size(self, price: Decimal) -> Decimal:
+        """What market orders at the exchange are whole multiples of, in base, at this price. Raises `InvalidInput`."""
+        ...
+
+    def tag_order(self, order: SizedOrder, *, by: str) -> SizedOrder:
+        """The order a few of its smallest steps smaller, so that its quantity is hardly anybody else's.
+
+        How many is decided by the text `by`. The same order comes back where its steps are too coarse for that.
+        """
+        ...
+
     def new_order(self, order: SizedOrder) -> Write[Order]:
         """The write that places it. An on-chain order only comes into being by it, see `execute_order`."""
         ...

@@ -175,6 +175,8 @@ class SizedOrder(Value):
     typed: str
     reference_price: Decimal | None = Field(default=None, gt=0, allow_inf_nan=False)
     """The price the sizing looked at, for showing and for the price collar; in quote per base."""
+    tag: Decimal = Field(default=Decimal(0), ge=0, allow_inf_nan=False)
+    """How much was taken off the quantity to tell this order from a person's identical one."""
 
     @property
     def market(self) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENVIRONMENTS = ("sandbox", "uat", "live")
+_DURATIONS = (("timeout_seconds", 1, 300), ("look_seconds", 0, 120), ("horizon_seconds", 1, 86_400))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,10 @@ class Settings:
     journal_url: str = ""
     timeout_seconds: float = 30.0
     """How long one request may take. After that, a write has an unknown outcome."""
+    look_seconds: float = 10.0
+    """How long a write without an answer is looked for before its caller is told that the outcome is unknown."""
+    horizon_seconds: float = 600.0
+    """How long such a write can still appear at the exchange; before that, nothing is concluded from its absence."""
 
     def __post_init__(self) -> None:
         """Refuse what can never work, with the name of the setting."""
@@ -79,8 +84,9 @@ class Settings:
             value = overrides.get(name) or env.get(variable)
             if value:
                 values[name] = Path(value) if name == "key_file" else str(value)
-        if seconds := env.get("TRADEHOOK_TIMEOUT_SECONDS"):
-            values["timeout_seconds"] = _seconds(seconds)
+        for name, least, most in _DURATIONS:
+            if seconds := env.get(f"TRADEHOOK_{name.upper()}"):
+                values[name] = _seconds(seconds, name=f"TRADEHOOK_{name.upper()}", least=least, most=most)
         if "journal_url" not in values:
             values["journal_url"] = default_journal_url(env)
         return replace(cls(), **values)  # type: ignore[arg-type]
@@ -108,7 +114,7 @@ def _is_address(url: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname) and has_port and is_bare and url.isprintable()
 
 
-def _seconds(text: str) -> float:
-    if not text.isascii() or not text.replace(".", "", 1).isdigit() or not 1 <= (seconds := float(text)) <= 300:
-        raise ConfigurationError("TRADEHOOK_TIMEOUT_SECONDS should be a number from 1 to 300.")
+def _seconds(text: str, *, name: str, least: int, most: int) -> float:
+    if not text.isascii() or not text.replace(".", "", 1).isdigit() or not least <= (seconds := float(text)) <= most:
+        raise ConfigurationError(f"{name} should be a number from {least} to {most}.")
     return seconds

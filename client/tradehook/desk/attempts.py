@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tradehook.desk import guard
-from tradehook.desk.intents import Intent, State, error_from_dict, error_to_dict
+from tradehook.desk import guard, reconcile
+from tradehook.desk.fingerprint import is_two_phase
+from tradehook.desk.intents import SENDERS, Intent, State, error_from_dict, error_to_dict
+from tradehook.desk.reconcile import Patience, unknown
 from tradehook.desk.signing import sign_and_execute
 from tradehook.errors import (
     GuardRefused,
     IntentConflict,
     Interrupted,
     JournalUnavailable,
-    OutcomeUnknown,
     TradehookError,
 )
 from tradehook.models import Order, OrderStatus
@@ -28,7 +29,7 @@ from tradehook.retry import ATTEMPTS, Verdict, delay_seconds, verdict
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tradehook.contract import Exchange
     from tradehook.desk.deeds import Deed, Made, MadeT, SettledT
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from tradehook.wire import Write
 
 _log = logging.getLogger(__name__)
+
+DEFAULT = Patience()
 
 OTHERS_SECONDS = 60.0
 """How long to wait for another process that has the same intent."""
@@ -55,14 +58,27 @@ class Asked:
     """What was settled and shown to a person already."""
     approve: Callable[[Any, Any], bool] | None
     """Asked before anything is signed, with what was settled and what was made."""
+    is_unattended: bool = False
+    """Whether nobody looks on: a scheduler, or a job."""
+    resends: bool = False
+    """Whether a market order that is proved absent may be sent again by itself."""
 
 
 class Attempts:
     """Carries intents of one account out."""
 
     def __init__(
-        self, exchange: Exchange, *, journal: Journal, account: str, owner: str, is_stopping: threading.Event
+        self,
+        exchange: Exchange,
+        *,
+        journal: Journal,
+        account: str,
+        owner: str,
+        is_stopping: threading.Event,
+        patience: Patience = DEFAULT,
     ) -> None:
+        self.patience = patience
+        self._has_caught_up = False
         self.exchange = exchange
         self.journal = journal
         self.account = account
@@ -82,6 +98,7 @@ class Attempts:
             source=asked.source,
             asked=deed.asked(),
         )
+        asked = replace(asked, intent_id=intent.intent_id)
         if not is_new:
             await self._check_account(intent)
         started = line.monotonic()
@@ -95,11 +112,12 @@ class Attempts:
                 case State.REJECTED:
                     raise error_from_dict(intent.error or {})
                 case State.UNKNOWN:
-                    # Only what has an id can be looked at; then its own status ends the doubt.
-                    if intent.exchange_id is None or not await self.look(intent):
-                        raise unknown(intent)
+                    await self._resolve(intent, asked, is_fresh=has_sent)
                 case State.SENDING | State.CREATED | State.EXECUTING if self._is_elsewhere(intent):
-                    if time.monotonic() - waiting_since > OTHERS_SECONDS:
+                    if intent.state in SENDERS and reconcile.is_over(intent, now=line.now()):
+                        # Its sender lives, but is stopped: the token it would send with is dead by now.
+                        self.record(intent, State.UNKNOWN, what="overdue")
+                    elif time.monotonic() - waiting_since > OTHERS_SECONDS:
                         raise _busy(intent)
                     await line.pause(_POLL_SECONDS)
                 case State.SENDING | State.EXECUTING:
@@ -113,6 +131,39 @@ class Attempts:
                     sent = await self._attempt(intent, deed, asked, attempt=attempt, until=started + SERIES_SECONDS)
                     has_sent = has_sent or sent
             intent = self.journal.get(asked.intent_id)
+
+    async def _resolve(self, intent: Intent, asked: Asked, *, is_fresh: bool) -> None:
+        """Look for what is in doubt. Returns when the doubt has ended, or it may be sent again.
+
+        Raises:
+            OutcomeUnknown: it has not.
+        """
+        try:
+            intent = await reconcile.resolve(self, intent, is_fresh=is_fresh)
+        except TradehookError as error:
+            _log.warning("Intent %s could not be looked for: %s", intent.intent_id, error.message)
+            raise unknown(intent) from None
+        if intent.reads_as is not State.UNKNOWN:
+            return
+        if not (asked.resends and reconcile.may_go_again(intent)):
+            raise unknown(intent)
+        self.check_running()
+        self.record(intent, State.PREPARED, what="sent again")
+
+    async def catch_up(self, *, but: str | None = None) -> list[Intent]:
+        """Look once for everything of this account that is in doubt; the intents whose doubt ended.
+
+        Raises:
+            TradehookError: the exchange could not be read.
+        """
+        account_id = await self.exchange.account_id()
+        ended = []
+        for intent in self.journal.doubts.list(self.exchange.host, account_id=account_id):
+            if intent.intent_id != but:
+                found = await reconcile.look_for(self, intent)
+                if found.reads_as is not State.UNKNOWN:
+                    ended.append(found)
+        return ended
 
     def _is_elsewhere(self, intent: Intent) -> bool:
         return intent.has_living_owner and intent.owner != self.owner
@@ -137,6 +188,12 @@ class Attempts:
             await guard.check(self.exchange)
             write = deed.write(self.exchange, settled)
             account_id = await self.exchange.account_id()
+            if not self._has_caught_up:
+                await self.catch_up(but=intent.intent_id)
+                self._has_caught_up = True
+            baseline = None
+            if not is_two_phase(settled):
+                baseline = await reconcile.take_baseline(self.exchange, self.journal, settled=settled)
             request, token = await session.prepare(write.request)
             session.check_clock()
             self.check_running()
@@ -149,7 +206,10 @@ class Attempts:
         except TradehookError as error:
             self.journal.refuse(intent, error_to_dict(error))
             raise
-        sending = self._start(intent, account_id=account_id)
+        facts = reconcile.facts(
+            self.exchange, kind=deed.kind, settled=settled, baseline=baseline, token=token, patience=self.patience
+        )
+        sending = self._start(intent, account_id=account_id, facts=facts)
         if sending is None:
             return False  # another process was faster
         try:
@@ -175,9 +235,9 @@ class Attempts:
             self.record(sending, State.REJECTED, made=created, error=refused)
         return True
 
-    def _start(self, intent: Intent, *, account_id: str) -> Intent | None:
+    def _start(self, intent: Intent, *, account_id: str, facts: dict[str, Any]) -> Intent | None:
         try:
-            return self.journal.start(intent, to=State.SENDING, owner=self.owner, account_id=account_id)
+            return self.journal.start(intent, to=State.SENDING, owner=self.owner, account_id=account_id, facts=facts)
         except GuardRefused as error:
             self.journal.refuse(intent, error_to_dict(error))
             raise
@@ -186,6 +246,8 @@ class Attempts:
         """What will be sent: settled once, by whoever was first; a rerun continues it."""
         if intent.request is None:
             settled = asked.shown or await deed.settle(self.exchange)
+            if asked.is_unattended and asked.shown is None:
+                settled = deed.tagged(self.exchange, settled, by=intent.intent_id)
             intent = self.journal.settle(intent, settled.to_dict())
         stored = deed.restore(intent.request or {})
         if asked.shown is not None and deed.terms(asked.shown) != deed.terms(stored):
@@ -260,8 +322,9 @@ class Attempts:
         made: Made | None = None,
         error: TradehookError | None = None,
         what: str | None = None,
+        resolution: Mapping[str, Any] | None = None,
     ) -> Intent | None:
-        """Write what is known now.
+        """Write what is known now; `None` when it is no longer as the caller holds it.
 
         Raises:
             OutcomeUnknown: the journal cannot be written after a send; names the id that was heard.
@@ -269,7 +332,7 @@ class Attempts:
         stored = error_to_dict(error) if error is not None else None
         for attempt in range(3):
             try:
-                return self.journal.move(intent, to, made=made, error=stored, what=what)
+                return self.journal.move(intent, to, made=made, error=stored, what=what, resolution=resolution)
             except IntentConflict as conflict:
                 # An id that is another intent's cannot be ours: what we sent is in doubt.
                 return self.journal.move(intent, State.UNKNOWN, error=error_to_dict(conflict))
@@ -301,21 +364,6 @@ class Attempts:
             refusal.args = (refusal.message,)
             raise refusal
         return order
-
-
-def unknown(intent: Intent, *, exchange_id: str | None = None) -> OutcomeUnknown:
-    """The error for an intent whose order or transfer may or may not exist."""
-    exchange_id = exchange_id or intent.exchange_id
-    what = intent.kind
-    named = f" If it exists, it is {what} {exchange_id}." if exchange_id else ""
-    return OutcomeUnknown(
-        f"The {what} was sent, and no answer came that tells whether the exchange took it. It may exist or not: do not "
-        f"enter it again.{named} Look at `tradehook {what}s` and `tradehook intents show {intent.intent_id}`.",
-        intent_id=intent.intent_id,
-        next_step=f"tradehook intents show {intent.intent_id}",
-        exchange=intent.exchange,
-        **{f"{what}_id": exchange_id},
-    )
 
 
 def _busy(intent: Intent) -> TradehookError:

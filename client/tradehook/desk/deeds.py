@@ -80,6 +80,10 @@ class Deed(Protocol[SettledT, MadeT]):
         """What will be sent. Raises `InvalidInput` when it cannot be done as asked."""
         ...
 
+    def tagged(self, exchange: Exchange, settled: SettledT, *, by: str) -> SettledT:
+        """The same, told apart from what a person would ask for, where its amount may be a trifle smaller."""
+        ...
+
     def restore(self, request: Mapping[str, Any]) -> SettledT:
         """What was settled before, from the journal."""
         ...
@@ -119,6 +123,10 @@ class OrderDeed:
     async def settle(self, exchange: Exchange) -> SizedOrder:
         """See `Deed`."""
         return await exchange.size_order(self.order)
+
+    def tagged(self, exchange: Exchange, settled: SizedOrder, *, by: str) -> SizedOrder:
+        """See `Deed`."""
+        return exchange.tag_order(settled, by=by)
 
     def restore(self, request: Mapping[str, Any]) -> SizedOrder:
         """See `Deed`."""
@@ -165,6 +173,10 @@ class TransferDeed:
         """See `Deed`."""
         destination = self.destinations.get(exchange.host, self.transfer.to)
         return await exchange.size_transfer(self.transfer, destination=destination)
+
+    def tagged(self, exchange: Exchange, settled: SizedTransfer, *, by: str) -> SizedTransfer:  # noqa: ARG002
+        """See `Deed`. Whoever is paid is paid what was asked: a transfer is never tagged."""
+        return settled
 
     def restore(self, request: Mapping[str, Any]) -> SizedTransfer:
         """See `Deed`."""

@@ -7,8 +7,12 @@ States move only forward along these arrows, each written to the journal before 
     SENDING, EXECUTING -> PREPARED   when it is certain that nothing was carried out
     CREATED  -> PREPARED             a created order that is not executed moves nothing
     UNKNOWN  -> ACCEPTED             when the order's or transfer's id is known and its own status shows it
+    UNKNOWN  -> MATCHED | NEEDS_HUMAN | PROVED_ABSENT        by looking through the exchange's lists (`reconcile.py`)
+    UNKNOWN, NEEDS_HUMAN, PROVED_ABSENT -> MATCHED | REJECTED | PREPARED        by a person's word, or by the policy
 
 `SENDING` and `EXECUTING` whose owner is gone read as `UNKNOWN`: the process died between sending and hearing.
+`MATCHED` reads as `ACCEPTED`; `NEEDS_HUMAN` and `PROVED_ABSENT` read as `UNKNOWN`, since both hold until somebody says
+what is so.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ import socket
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -44,6 +49,19 @@ class State(StrEnum):
     ACCEPTED = "ACCEPTED"
     REJECTED = "REJECTED"
     UNKNOWN = "UNKNOWN"
+    MATCHED = "MATCHED"
+    """Found in the exchange's list after the answer was lost."""
+    NEEDS_HUMAN = "NEEDS_HUMAN"
+    """Looked for, and what was found does not tell."""
+    PROVED_ABSENT = "PROVED_ABSENT"
+    """Looked for until nothing could come any more, and not there. Held all the same."""
+
+
+PLACED = (State.ACCEPTED, State.MATCHED)
+"""It exists at the exchange."""
+IN_DOUBT = (State.UNKNOWN, State.NEEDS_HUMAN, State.PROVED_ABSENT)
+"""It may exist or not, as stored; `reads_as` adds senders who are gone."""
+SENDERS = (State.SENDING, State.EXECUTING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +95,34 @@ class Intent:
     error: dict[str, Any] | None
     created_at: datetime
     updated_at: datetime
+    notional: Decimal | None = None
+    """What the guard set aside for it, in the account's money."""
+    fingerprint: str | None = None
+    """What it looks like at the exchange, see `fingerprint.py`."""
+    baseline: dict[str, Any] | None = None
+    """What was there before it was sent, see `reconcile.py`."""
+    looking_until: datetime | None = None
+    """Until when it can still appear at the exchange."""
+    resolution: dict[str, Any] | None = None
+    """How a doubt ended: `how`, `by`, `why`, and what was seen."""
+    good_until: datetime | None = None
+    """When tradehook itself cancels what still rests of it."""
+    parent_id: str | None = None
+    """The plan it is a leg of."""
 
     @property
     def reads_as(self) -> State:
         """The state as everybody must treat it: a sender who is gone leaves doubt."""
-        if self.state in (State.SENDING, State.EXECUTING) and not self.has_living_owner:
+        if self.state in SENDERS and not self.has_living_owner:
             return State.UNKNOWN
-        return self.state
+        if self.state is State.MATCHED:
+            return State.ACCEPTED
+        return State.UNKNOWN if self.state in IN_DOUBT else self.state
+
+    @property
+    def standing(self) -> State:
+        """The state for a person: `reads_as`, but what was found out about a doubt is told apart."""
+        return self.state if self.state in (*PLACED, *IN_DOUBT) else self.reads_as
 
     @property
     def has_living_owner(self) -> bool:
@@ -110,12 +149,18 @@ class Intent:
         """The transfer as last seen at the exchange."""
         return Transfer.model_validate(self.seen) if self.seen and self.kind == "transfer" else None
 
+    @property
+    def stored_error(self) -> TradehookError | None:
+        """Why it is not simply accepted, as the journal keeps it."""
+        return error_from_dict(self.error) if self.error else None
+
     def to_dict(self) -> dict[str, Any]:
         """A plain dict of JSON types, for `--json` and XCom."""
         return {
             "intent_id": self.intent_id,
             "kind": self.kind,
             "state": str(self.reads_as),
+            "standing": str(self.standing),
             "exchange": self.exchange,
             "environment": self.environment,
             "account": self.account,
@@ -126,6 +171,10 @@ class Intent:
             f"{self.kind}_id": self.exchange_id,
             self.kind: self.seen,
             "error": self.error,
+            "resolution": self.resolution,
+            "looking_until": iso(self.looking_until) if self.looking_until else None,
+            "good_until": iso(self.good_until) if self.good_until else None,
+            "parent_id": self.parent_id,
             "created_at": iso(self.created_at),
             "updated_at": iso(self.updated_at),
         }
@@ -176,14 +225,25 @@ def read_intent(row: Any) -> Intent:
         state=State(row.state),
         attempt=row.attempt,
         owner=row.owner,
-        sending_at=datetime.fromisoformat(row.sending_at) if row.sending_at else None,
+        sending_at=_time(row.sending_at),
         exchange_id=row.exchange_id,
         seen=json.loads(row.seen) if row.seen else None,
         is_final=row.is_final,
         error=json.loads(row.error) if row.error else None,
         created_at=datetime.fromisoformat(row.created_at),
         updated_at=datetime.fromisoformat(row.updated_at),
+        notional=Decimal(row.notional) if row.notional else None,
+        fingerprint=row.fingerprint,
+        baseline=json.loads(row.baseline) if row.baseline else None,
+        looking_until=_time(row.looking_until),
+        resolution=json.loads(row.resolution) if row.resolution else None,
+        good_until=_time(row.good_until),
+        parent_id=row.parent_id,
     )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 # --- owners -----------------------------------------------------------------------------------------------------

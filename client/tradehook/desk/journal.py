@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from tradehook.desk import generations
 from tradehook.desk.destinations import Destinations
-from tradehook.desk.intents import Intent, State, hash_of, iso, read_intent
+from tradehook.desk.doubts import Doubts
+from tradehook.desk.events import add_event
+from tradehook.desk.intents import IN_DOUBT, PLACED, SENDERS, Intent, State, hash_of, iso, read_intent
 from tradehook.desk.proofs import Proofs
 from tradehook.desk.schema import open_database, reading, upgrade, writing
 from tradehook.desk.tables import EVENT, INTENT, META, TRADING
@@ -26,11 +29,9 @@ from tradehook.errors import GuardRefused, IntentConflict, InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection
-
     from tradehook.desk.deeds import Made
 
-NEWEST = "0002"
+NEWEST = "0003"
 EVERYWHERE = "*"
 
 
@@ -41,6 +42,7 @@ class Journal:
         self.engine = engine
         self.destinations = Destinations(engine)
         self.proofs = Proofs(engine)
+        self.doubts = Doubts(engine)
 
     @classmethod
     def open(cls, url: str) -> Journal:
@@ -87,8 +89,9 @@ class Journal:
         account: str,
         source: str,
         asked: Mapping[str, Any],
+        parent_id: str | None = None,
     ) -> tuple[Intent, bool]:
-        """The intent of this id, and whether it is new.
+        """The intent of this id (of its newest generation, see `again`), and whether it is new.
 
         Raises:
             IntentConflict: the id stands for another request already.
@@ -109,14 +112,16 @@ class Journal:
             "state": str(State.PREPARED),
             "attempt": 0,
             "is_final": False,
+            "parent_id": parent_id,
             "created_at": now,
             "updated_at": now,
         }
         with writing(self.engine) as connection:
+            intent_id = row["intent_id"] = generations.current_id(connection, intent_id)
             found = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one_or_none()
             if found is None:
                 connection.execute(insert(INTENT).values(row))
-                _add_event(connection, intent_id, "prepared", {"source": source})
+                add_event(connection, intent_id, "prepared", {"source": source})
                 found = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one()
                 return read_intent(found), True
         intent = read_intent(found)
@@ -166,12 +171,12 @@ class Journal:
         """Intents, newest first. A state is what the row reads as, so `UNKNOWN` finds dead senders too."""
         query = select(INTENT).order_by(INTENT.c.created_at.desc(), INTENT.c.intent_id)
         if states:
-            senders = {State.SENDING, State.EXECUTING} if State.UNKNOWN in states else set()
-            stored = {*states, *senders}
+            read_so = {State.UNKNOWN: {*IN_DOUBT, *SENDERS}, State.ACCEPTED: {*PLACED}}
+            stored = {*states}.union(*(read_so.get(state, set()) for state in states))
             query = query.where(INTENT.c.state.in_([str(state) for state in stored]))
         with reading(self.engine) as connection:
             found = [read_intent(row) for row in connection.execute(query.limit(limit if not states else None))]
-        return [intent for intent in found if not states or intent.reads_as in states][:limit]
+        return [intent for intent in found if not states or {intent.reads_as, intent.standing} & {*states}][:limit]
 
     def open_orders(self, host: str, *, account_id: str | None = None, kind: str = "order") -> Sequence[Intent]:
         """Accepted orders (or transfers) at this host that have not come to their end, oldest first.
@@ -180,7 +185,7 @@ class Journal:
         """
         query = (
             select(INTENT)
-            .where(INTENT.c.state == str(State.ACCEPTED), INTENT.c.is_final.is_(False))
+            .where(INTENT.c.state.in_([str(state) for state in PLACED]), INTENT.c.is_final.is_(False))
             .where(INTENT.c.kind == kind, INTENT.c.host == host)
             .order_by(INTENT.c.created_at)
         )
@@ -206,8 +211,17 @@ class Journal:
             )
         return self.get(intent.intent_id)
 
-    def start(self, intent: Intent, *, to: State, owner: str, account_id: str) -> Intent | None:
+    def start(
+        self, intent: Intent, *, to: State, owner: str, account_id: str, facts: Mapping[str, Any] | None = None
+    ) -> Intent | None:
         """Take an intent for sending; `None` when somebody else was faster.
+
+        Args:
+            intent: as the caller holds it.
+            to: SENDING or EXECUTING.
+            owner: who sends.
+            account_id: whose money it is.
+            facts: what finds it again: `fingerprint`, `baseline`, `looking_until`, as the columns hold them.
 
         Raises:
             GuardRefused: trading is frozen. Looked at in the same transaction, so a freeze that returned
@@ -237,11 +251,12 @@ class Journal:
                     sending_at=_now(),
                     error=None,
                     updated_at=_now(),
+                    **(facts or {}),
                 )
             )
             if done.rowcount != 1:
                 return None
-            _add_event(connection, intent.intent_id, str(to).lower(), {"attempt": intent.attempt + 1, "owner": owner})
+            add_event(connection, intent.intent_id, str(to).lower(), {"attempt": intent.attempt + 1, "owner": owner})
         return self.get(intent.intent_id)
 
     def move(
@@ -252,6 +267,7 @@ class Journal:
         made: Made | None = None,
         error: Mapping[str, Any] | None = None,
         what: str | None = None,
+        resolution: Mapping[str, Any] | None = None,
     ) -> Intent | None:
         """Change the state, if it still is what the caller holds; `None` when it is not.
 
@@ -260,6 +276,8 @@ class Journal:
         values: dict[str, Any] = {"state": str(to), "updated_at": _now(), "error": json.dumps(error) if error else None}
         if made is not None:
             values |= _columns(made)
+        if resolution is not None:
+            values["resolution"] = json.dumps(dict(resolution))
         with writing(self.engine) as connection:
             try:
                 done = connection.execute(
@@ -281,7 +299,9 @@ class Journal:
                 detail |= {f"{intent.kind}_id": made.exchange_id, "status": str(made.status)}
             if error:
                 detail["error"] = dict(error)
-            _add_event(connection, intent.intent_id, what or str(to).lower(), detail)
+            if resolution is not None:
+                detail |= dict(resolution)
+            add_event(connection, intent.intent_id, what or str(to).lower(), detail)
         return self.get(intent.intent_id)
 
     def see(self, intent_id: str, made: Made) -> bool:
@@ -300,7 +320,7 @@ class Journal:
                 .values(seen=seen, is_final=made.is_final, updated_at=_now())
             )
             detail = {f"{row.kind}_id": made.exchange_id, "status": str(made.status), "filled": told.get("filled")}
-            _add_event(connection, intent_id, row.kind, detail)
+            add_event(connection, intent_id, row.kind, detail)
         return True
 
     def refuse(self, intent: Intent, error: Mapping[str, Any]) -> None:
@@ -311,14 +331,14 @@ class Journal:
                 .where(INTENT.c.intent_id == intent.intent_id, INTENT.c.state == str(State.PREPARED))
                 .values(error=json.dumps(dict(error)), updated_at=_now())
             )
-            _add_event(connection, intent.intent_id, "not sent", {"error": dict(error)})
+            add_event(connection, intent.intent_id, "not sent", {"error": dict(error)})
 
     # --- events, meta, trading state ------------------------------------------------------------------------
 
     def note(self, intent_id: str, what: str, detail: Mapping[str, Any]) -> None:
         """Add to an intent's story without changing it."""
         with writing(self.engine) as connection:
-            _add_event(connection, intent_id, what, dict(detail))
+            add_event(connection, intent_id, what, dict(detail))
 
     def events(self, intent_id: str) -> Sequence[dict[str, Any]]:
         """An intent's story, oldest first."""
@@ -355,10 +375,6 @@ class Journal:
 
 def _now() -> str:
     return iso(datetime.now(UTC))
-
-
-def _add_event(connection: Connection, intent_id: str, what: str, detail: Mapping[str, Any]) -> None:
-    connection.execute(insert(EVENT).values(intent_id=intent_id, at=_now(), what=what, detail=json.dumps(dict(detail))))
 
 
 def _seen(made: Made) -> dict[str, Any]:

@@ -1,69 +1,40 @@
-"""Rebalances: a plan is made once, frozen in the journal, and then carried out leg by leg.
+"""Rebalances: a plan is made once, frozen in the journal, and then carried out leg by leg (`legs.py`).
 
-The plan is an intent of its own (kind `plan`), each leg an order intent whose id follows from the plan's. So a
-rerun after a crash makes no new plan: it continues the frozen one, and every leg that was sent returns what is
-stored. The plan's own state: PREPARED while unfinished, ACCEPTED when every leg was filled, REJECTED when one
-was refused or ended unfilled.
+The plan is an intent of its own (kind `plan`), each leg an order intent whose id follows from the plan's, and which
+names it as its parent. So a rerun after a crash makes no new plan: it continues the frozen one, and every leg that was
+sent returns what is stored. The plan's own state: PREPARED while unfinished, ACCEPTED when every leg was filled,
+REJECTED when one was refused or ended unfilled.
 
-- A leg that certainly failed stops only the buys that needed its money.
-- A leg whose outcome is unknown stops everything: what comes next would build on a guess.
-- A refusal of our own (a freeze, say) or an exchange out of reach leaves the plan unfinished, to be continued.
+A refusal of our own (a freeze, say) or an exchange out of reach leaves the plan unfinished, to be continued.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from tradehook.desk import guard
-from tradehook.desk.intents import State, check_intent_id, derived_id, error_from_dict, error_to_dict
-from tradehook.errors import InvalidInput, OutcomeUnknown, Rejected, TradehookError
+from tradehook.desk.intents import PLACED, State, check_intent_id, error_from_dict, error_to_dict
+from tradehook.desk.legs import LegOutcome, Legs, LegState, leg_intent_id
+from tradehook.errors import InvalidInput, Rejected
 from tradehook.models import OrderStatus, Side, Unit
-from tradehook.rebalance import WHOLE, Plan, plan
-from tradehook.render import order_line
+from tradehook.rebalance import OnChain, Plan, Skip, plan
 from tradehook.run import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tradehook.contract import Exchange
     from tradehook.desk.intents import Intent
     from tradehook.desk.submit import Desk
-    from tradehook.models import Balance, Order
-    from tradehook.rebalance import Goal, Leg
+    from tradehook.models import Asset, Balance
+    from tradehook.rebalance import Goal
+
+__all__ = ["LegOutcome", "PlanOutcome", "carry_out", "leg_intent_id", "make"]
 
 _PRICED_FOR = Decimal(100)
 """Prices are asked for selling this much quote: small enough for every book, large enough for every lot."""
-_POLL_SECONDS = 0.3
-LegState = Literal["filled", "failed", "waiting", "not sent"]
-
-
-@dataclass(frozen=True, slots=True)
-class LegOutcome:
-    """What became of one leg."""
-
-    leg: Leg
-    intent_id: str
-    state: LegState
-    order: Order | None
-    """The order as last seen."""
-    note: str = ""
-    """Why it failed or was not sent."""
-    is_stored: bool = False
-    """Whether nothing was sent this time, because it had been sent before."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """A plain dict of JSON types."""
-        return {
-            **self.leg.to_dict(),
-            "intent_id": self.intent_id,
-            "state": self.state,
-            "note": self.note,
-            "is_stored": self.is_stored,
-            "order": self.order.model_copy(update={"payloads": ()}).to_dict() if self.order else None,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +74,58 @@ def make(exchange: Exchange, goal: Goal) -> Plan:
 
 
 async def _make(exchange: Exchange, goal: Goal) -> Plan:
-    balances, prices, goal = await survey(exchange, goal)
-    return plan(goal, balances=balances, prices=prices)
-
-
-async def survey(exchange: Exchange, goal: Goal) -> tuple[list[Balance], dict[str, Decimal], Goal]:
-    """Balances, what each target would fetch, and the goal with cash under the name it settles as."""
     prices: dict[str, Decimal] = {}
-    quote = goal.quote
     for symbol in goal.symbols:
-        found = await exchange.get_quote(
-            symbol, quote=goal.quote, side=Side.SELL, quantity=_PRICED_FOR, unit=Unit.QUOTE
-        )
-        prices[symbol] = found.price
-        quote = found.quote
-    return await exchange.balances(), prices, goal.settled_in(quote)
+        price, quote = await _price(exchange, symbol, quote=goal.quote)
+        prices[symbol] = price
+    goal = goal.settled_in(quote)
+    # A coin that the exchange trades under another name cannot pay for anything by itself.
+    paid_with = [coin for coin in goal.coins if (await _price(exchange, goal.symbols[0], quote=coin))[1] == coin]
+    goal = goal.model_copy(update={"coins": tuple(paid_with)})
+    balances, unsure, chains = await exchange.balances(), list[Skip](), dict[str, list[str]]()
+    if goal.on_chain is not OnChain.LEAVE:
+        known = _by_place([asset async for asset in exchange.list_assets()])
+        balances, unsure = _sure(balances, known)
+        for (symbol, chain), found in known.items():
+            if symbol in prices and len(found) == 1 and found[0].is_tradeable:
+                chains.setdefault(symbol, []).append(chain)
+    made = plan(
+        goal,
+        balances=balances,
+        prices=prices,
+        lots={symbol: exchange.lot_size(price) for symbol, price in prices.items()},
+        chains=chains,
+        chain_quote=exchange.spec.capabilities.chain_quote,
+    )
+    return made.model_copy(update={"skips": (*made.skips, *unsure)})
+
+
+async def _price(exchange: Exchange, symbol: str, *, quote: str) -> tuple[Decimal, str]:
+    """What one would fetch, and the name that the quote settles as."""
+    found = await exchange.get_quote(symbol, quote=quote, side=Side.SELL, quantity=_PRICED_FOR, unit=Unit.QUOTE)
+    return found.price, found.quote
+
+
+def _by_place(assets: Sequence[Asset]) -> dict[tuple[str, str], list[Asset]]:
+    found: dict[tuple[str, str], list[Asset]] = {}
+    for asset in assets:
+        if asset.chain is not None:
+            found.setdefault((asset.symbol, asset.chain), []).append(asset)
+    return found
+
+
+def _sure(balances: Sequence[Balance], known: dict[tuple[str, str], list[Asset]]) -> tuple[list[Balance], list[Skip]]:
+    """The balances whose coin is certain. On a chain anybody can call a coin BTC, so the address has to agree."""
+    sure, skips = list[Balance](), list[Skip]()
+    for row in balances:
+        found = known.get((row.symbol, row.chain or ""), [])
+        addresses = {(asset.address or "").lower() for asset in found}
+        if row.chain is None or (len(found) == 1 and (row.address or "").lower() in addresses):
+            sure.append(row)
+        elif row.total > 0:
+            why = f"on {row.chain}; the exchange knows no coin of that name and address there, or several"
+            skips.append(Skip(symbol=row.symbol, why=why))
+    return sure, skips
 
 
 def carry_out(
@@ -128,6 +136,8 @@ def carry_out(
     source: str,
     wait_seconds: float = 60.0,
     tell: Callable[[str], None] = lambda _line: None,
+    named: str = "",
+    is_unattended: bool = False,
 ) -> PlanOutcome:
     """Rebalance at most once for this intent id. May be repeated: continues the frozen plan, sends no leg twice.
 
@@ -138,6 +148,8 @@ def carry_out(
         source: who asks, for the record.
         wait_seconds: how long to wait for each leg to end; after that the plan is left unfinished (PREPARED).
         tell: called with a line for each step.
+        named: what the goal is called, for the record: `main, version 2`.
+        is_unattended: nobody looks on; see `Desk.place_order`.
 
     Raises:
         IntentConflict: the id stands for another goal or another account.
@@ -148,30 +160,35 @@ def carry_out(
     """
     check_intent_id(intent_id)
     run(guard.check(desk.exchange))
-    intent, was_frozen = _frozen(desk, goal, intent_id=intent_id, source=source)
+    intent, was_frozen = _frozen(desk, goal, intent_id=intent_id, source=source, named=named)
     frozen = Plan.model_validate(intent.request)
     if was_frozen:
         tell(f"Continuing the plan of {intent.created_at:%Y-%m-%d %H:%M:%S} UTC.")
     for line in frozen.lines():
         tell(line)
-    if intent.state in (State.ACCEPTED, State.REJECTED):
+    if intent.state in (*PLACED, State.REJECTED):
         tell("This plan has come to its end before. Nothing is sent again.")
         return _stored(desk, intent, frozen)
-    work = _Work(desk, frozen, intent_id=intent_id, source=source, wait_seconds=wait_seconds, tell=tell)
-    outcomes = work.legs()
+    work = Legs(
+        desk,
+        frozen,
+        intent_id=intent.intent_id,
+        source=source,
+        wait_seconds=wait_seconds,
+        tell=tell,
+        is_unattended=is_unattended,
+    )
+    outcomes = work.carry_out()
     state = _end(desk, intent, outcomes)
-    return PlanOutcome(intent_id=intent_id, state=state, plan=frozen, legs=outcomes, is_stored=was_frozen)
+    return PlanOutcome(intent_id=intent.intent_id, state=state, plan=frozen, legs=outcomes, is_stored=was_frozen)
 
 
-def leg_intent_id(intent_id: str, number: int) -> str:
-    """The order intent of a plan's leg, counted from 1."""
-    return derived_id(intent_id, "leg", str(number))
-
-
-def _frozen(desk: Desk, goal: Goal, *, intent_id: str, source: str) -> tuple[Intent, bool]:
+def _frozen(desk: Desk, goal: Goal, *, intent_id: str, source: str, named: str) -> tuple[Intent, bool]:
     """The plan's intent with its legs stored, and whether they were stored before."""
     exchange = desk.exchange
-    asked = goal.to_dict()
+    asked = {"what": f"rebalance to {goal.in_words()}", "account": run(exchange.account_id()), **goal.to_dict()}
+    if named:
+        asked["named"] = named
     intent, _ = desk.journal.prepare(
         intent_id,
         kind="plan",
@@ -180,86 +197,11 @@ def _frozen(desk: Desk, goal: Goal, *, intent_id: str, source: str) -> tuple[Int
         environment=exchange.environment,
         account=desk.account,
         source=source,
-        asked={"what": f"rebalance to {goal.in_words()}", "account": run(exchange.account_id()), **asked},
+        asked=asked,
     )
     if intent.request is not None:
         return intent, True
     return desk.journal.settle(intent, make(exchange, goal).to_dict()), False
-
-
-class _Work:
-    """One run through a frozen plan's legs."""
-
-    def __init__(
-        self,
-        desk: Desk,
-        frozen: Plan,
-        *,
-        intent_id: str,
-        source: str,
-        wait_seconds: float,
-        tell: Callable[[str], None],
-    ) -> None:
-        self.desk = desk
-        self.plan = frozen
-        self.intent_id = intent_id
-        self.source = source
-        self.wait_seconds = wait_seconds
-        self.tell = tell
-
-    def legs(self) -> tuple[LegOutcome, ...]:
-        outcomes: list[LegOutcome] = []
-        funds = self.plan.cash
-        for number, leg in enumerate(self.plan.legs, start=1):
-            outcome = self._leg(number, leg, funds=funds, before=outcomes)
-            outcomes.append(outcome)
-            done = f" {order_line(outcome.order)}" if outcome.order else ""
-            self.tell(f"{number}. {leg.in_words()}: {outcome.note or outcome.state}.{done}")
-            funds += _brought(outcome) if leg.side is Side.SELL else -leg.value
-        return tuple(outcomes)
-
-    def _leg(self, number: int, leg: Leg, *, funds: Decimal, before: list[LegOutcome]) -> LegOutcome:
-        intent_id = leg_intent_id(self.intent_id, number)
-        if any(outcome.state == "waiting" for outcome in before):
-            return LegOutcome(leg, intent_id, "not sent", None, "an earlier leg has not ended yet")
-        lost = [outcome.leg.base for outcome in before if outcome.state == "failed" and outcome.leg.side is Side.SELL]
-        spendable = funds * (WHOLE - self.plan.reserve) / WHOLE
-        if leg.side is Side.BUY and lost and leg.value > spendable:
-            return LegOutcome(leg, intent_id, "not sent", None, f"it needed the money from selling {', '.join(lost)}")
-        try:
-            outcome = self.desk.place_order(leg.order(), intent_id=intent_id, source=self.source)
-            if outcome.is_stored:
-                self.tell(f"{number}. was sent before: order {outcome.order.order_id}; not sent again.")
-            order = self._wait(intent_id, outcome.order)
-        except OutcomeUnknown as error:
-            self.desk.journal.note(self.intent_id, "leg unknown", {"leg": number, "intent_id": error.intent_id})
-            raise
-        except TradehookError as error:
-            if not self._is_certain(intent_id, error):
-                raise
-            return LegOutcome(leg, intent_id, "failed", None, error.message)
-        if not order.is_final:
-            note = f"order {order.order_id} is {order.status} after {self.wait_seconds:g} s"
-            return LegOutcome(leg, intent_id, "waiting", order, note, outcome.is_stored)
-        if order.status is OrderStatus.FILLED:
-            return LegOutcome(leg, intent_id, "filled", order, "", outcome.is_stored)
-        return LegOutcome(leg, intent_id, "failed", order, _unfilled(order), outcome.is_stored)
-
-    def _is_certain(self, intent_id: str, error: TradehookError) -> bool:
-        """Whether the leg is over: it cannot be sent as written, or the exchange said no."""
-        if isinstance(error, InvalidInput):
-            return True
-        with suppress(InvalidInput):  # it may have failed before the leg became an intent
-            return self.desk.journal.get(intent_id).state is State.REJECTED
-        return False
-
-    def _wait(self, intent_id: str, order: Order) -> Order:
-        line = self.desk.exchange.session.line
-        deadline = line.monotonic() + self.wait_seconds
-        while not order.is_final and line.monotonic() < deadline:
-            run(line.pause(_POLL_SECONDS))
-            order = self.desk.follow(intent_id)
-        return order
 
 
 def _end(desk: Desk, intent: Intent, outcomes: tuple[LegOutcome, ...]) -> State:
@@ -298,18 +240,3 @@ def _stored(desk: Desk, intent: Intent, frozen: Plan) -> PlanOutcome:
     return PlanOutcome(
         intent_id=intent.intent_id, state=intent.state, plan=frozen, legs=tuple(outcomes), is_stored=True
     )
-
-
-def _brought(outcome: LegOutcome) -> Decimal:
-    """About how much quote a sell brought in. What it was planned to, when the exchange does not say."""
-    order = outcome.order
-    if order is None:
-        return Decimal(0)
-    if order.filled is not None and order.average_price is not None:
-        return order.filled * order.average_price - (order.fee or Decimal(0))
-    return outcome.leg.value if outcome.state == "filled" else Decimal(0)
-
-
-def _unfilled(order: Order) -> str:
-    part = f" after {order.filled} {order.base or ''}".rstrip() if order.filled else ""
-    return f"order {order.order_id} was {order.status}{part}"

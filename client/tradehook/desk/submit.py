@@ -14,10 +14,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
 from tradehook.desk import watch
-from tradehook.desk.attempts import Asked, Attempts
+from tradehook.desk.attempts import DEFAULT, Asked, Attempts
 from tradehook.desk.deeds import OrderDeed, Outcome, TransferDeed, TransferOutcome
 from tradehook.desk.intents import check_intent_id, this_owner
-from tradehook.errors import ConfigurationError
+from tradehook.errors import ConfigurationError, InvalidInput
 from tradehook.run import run
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
     from tradehook.contract import Exchange
     from tradehook.desk.deeds import Deed
+    from tradehook.desk.intents import Intent
     from tradehook.desk.journal import Journal
+    from tradehook.desk.reconcile import Patience
     from tradehook.models import NewOrder, Order, SizedOrder
     from tradehook.transfers import NewTransfer, SizedTransfer, Transfer
 
@@ -38,13 +40,14 @@ __all__ = ["Desk", "Outcome", "TransferOutcome"]
 class Desk:
     """The door for one account's money. Safe for threads; one for a process and account is enough."""
 
-    def __init__(self, exchange: Exchange, *, journal: Journal, account: str) -> None:
+    def __init__(self, exchange: Exchange, *, journal: Journal, account: str, patience: Patience = DEFAULT) -> None:
         """Open the desk.
 
         Args:
             exchange: the account, over a blocking line.
             journal: where intents are kept.
             account: what people call the account.
+            patience: how long what got no answer is looked for.
         """
         self.exchange = exchange
         self.journal = journal
@@ -60,6 +63,7 @@ class Desk:
             account=account,
             owner=f"{this_owner()}:{uuid.uuid4().hex[:8]}",
             is_stopping=self._is_stopping,
+            patience=patience,
         )
         self._lock = threading.Lock()
         self._running: dict[str, tuple[NewOrder | NewTransfer, Future[Any]]] = {}
@@ -72,6 +76,8 @@ class Desk:
         source: str,
         sized: SizedOrder | None = None,
         approve: Callable[[SizedOrder, Order], bool] | None = None,
+        is_unattended: bool = False,
+        resends: bool = False,
     ) -> Outcome:
         """Place an order at most once for this intent id, and return it as first heard of.
 
@@ -84,6 +90,9 @@ class Desk:
             source: who asks, for the record.
             sized: what was settled and shown to a person already; sent as it is, unless this intent was settled before.
             approve: asked before an on-chain order is signed, with what it would do; `False` leaves it unsigned.
+            is_unattended: nobody looks on. The quantity is then a few lots smaller, at most a thousandth, so that a
+                person's identical order is never taken for this one.
+            resends: a market order at the exchange that got no answer and is proved absent may be sent again by itself.
 
         Raises:
             IntentConflict: the id was used for another order.
@@ -95,7 +104,15 @@ class Desk:
             JournalUnavailable: the journal cannot be used; nothing was sent.
             OutcomeUnknown: it may or may not have been placed. Never sent again by itself.
         """
-        return self.start_order(order, intent_id=intent_id, source=source, sized=sized, approve=approve).result()
+        return self.start_order(
+            order,
+            intent_id=intent_id,
+            source=source,
+            sized=sized,
+            approve=approve,
+            is_unattended=is_unattended,
+            resends=resends,
+        ).result()
 
     def start_order(
         self,
@@ -105,9 +122,13 @@ class Desk:
         source: str,
         sized: SizedOrder | None = None,
         approve: Callable[[SizedOrder, Order], bool] | None = None,
+        is_unattended: bool = False,
+        resends: bool = False,
     ) -> Future[Outcome]:
         """The same without waiting. Cancelling the future, or not looking at it, does not stop the order."""
-        asked = Asked(intent_id=intent_id, source=source, shown=sized, approve=approve)
+        if resends and (order.price is not None or order.chain is not None):
+            raise InvalidInput("Only a market order at the exchange may be sent again by itself; leave out `resends`.")
+        asked = Asked(intent_id, source, sized, approve, is_unattended=is_unattended, resends=resends)
         return self._begin(order, asked, lambda: OrderDeed(order))
 
     def create_transfer(
@@ -194,6 +215,17 @@ class Desk:
     def open_orders(self) -> list[Order]:
         """Every order that is known to be open, newest first, listed by the exchange or not; see `watch.py`."""
         return run(watch.open_orders(self.exchange, self.journal))
+
+    def reconcile(self) -> list[Intent]:
+        """Look once for everything of this account that is in doubt; returns the intents whose doubt ended.
+
+        Reads only; may be repeated. The rest stays in doubt, with what was seen (`Intent.resolution`).
+
+        Raises:
+            TradehookError: the exchange could not be read.
+        """
+        self._check_process()
+        return run(self._attempts.catch_up())
 
     def stop(self) -> None:
         """Begin no new send. What is being sent goes on to its answer."""

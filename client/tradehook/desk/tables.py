@@ -36,9 +36,20 @@ INTENT = Table(
     Column("seen", Text),
     Column("is_final", Boolean, nullable=False),
     Column("error", Text),
+    # What the guard set aside for it, in the account's money; what tells it from others at the exchange; what was
+    # there before it was sent; how long it is looked for, and how the doubt ended.
+    Column("notional", String(60)),
+    Column("fingerprint", String(64)),
+    Column("baseline", Text),
+    Column("looking_until", String(40)),
+    Column("resolution", Text),
+    # When tradehook itself cancels what still rests; and the plan that a leg belongs to.
+    Column("good_until", String(40)),
+    Column("parent_id", String(200)),
     Column("created_at", String(40), nullable=False),
     Column("updated_at", String(40), nullable=False),
     Index("intent_by_state", "state", "is_final"),
+    Index("intent_by_account", "host", "account_id", "sending_at"),
     # One order or transfer belongs to one intent, whatever two processes believe.
     Index("intent_by_exchange_id", "host", "exchange_id", unique=True),
 )
@@ -76,6 +87,7 @@ DESTINATION = Table(
     Column("added_at", String(40), nullable=False),
     Column("removed_by", String(255)),
     Column("removed_at", String(40)),
+    Column("day_cap", String(60)),
     # A label stands for one address at a time; those that were taken off stay for the record.
     Index(
         "destination_by_label",
@@ -96,4 +108,66 @@ PROOF = Table(
     Column("value", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Column("proved_at", String(40), nullable=False),
+)
+
+# The limits of an account, a row for each time somebody set them; the highest version holds.
+LIMITS = Table(
+    "limits",
+    metadata,
+    Column("host", String(255), primary_key=True),
+    Column("account_id", String(255), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("limits", Text, nullable=False),
+    Column("set_by", String(255), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("set_at", String(40), nullable=False),
+)
+
+# The assets that may be traded, each by where it stands and its address there, never by symbol alone.
+ASSET = Table(
+    "asset",
+    metadata,
+    Column("asset_row", Integer, primary_key=True, autoincrement=True),
+    Column("host", String(255), nullable=False),
+    Column("symbol", String(40), nullable=False),
+    Column("venue", String(40), nullable=False),
+    Column("chain", String(40)),
+    Column("address", String(120)),
+    Column("allowed_by", String(255), nullable=False),
+    Column("allowed_at", String(40), nullable=False),
+    Column("removed_by", String(255)),
+    Column("removed_at", String(40)),
+    Index("asset_by_symbol", "host", "symbol"),
+)
+
+# Who does something that only one process may do, and until when unless it says so again.
+LEASE = Table(
+    "lease",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("owner", String(400), nullable=False),
+    Column("until", String(40), nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+# Named targets of a rebalance, a row for each time somebody set them; the highest version holds.
+TARGETS = Table(
+    "targets",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("goal", Text, nullable=False),
+    Column("set_by", String(255), nullable=False),
+    Column("set_at", String(40), nullable=False),
+)
+
+# An intent that is to happen once more on purpose: its id leads to the newest generation.
+GENERATION = Table(
+    "generation",
+    metadata,
+    Column("intent_id", String(200), primary_key=True),
+    Column("generation", Integer, nullable=False),
+    Column("asked_by", String(255), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("asked_at", String(40), nullable=False),
 )

@@ -17,7 +17,7 @@ from tradehook.errors import InvalidInput, NotFound, ResponseError, TradehookErr
 from tradehook.exchanges.true_markets import orders, pages, parse, parse_transfers, sizing, transfers
 from tradehook.exchanges.true_markets.auth import TrueMarketsAuth
 from tradehook.exchanges.true_markets.catalogue import Catalogue
-from tradehook.exchanges.true_markets.increments import round_quantity
+from tradehook.exchanges.true_markets.increments import increment_at, round_quantity
 from tradehook.exchanges.true_markets.market import MarketData
 from tradehook.models import Order, Quote, Side, Unit
 from tradehook.session import Session
@@ -264,6 +264,14 @@ class TrueMarkets:
         await self._catalogue.check_market(order)
         balances = await self.balances() if needs_balances else []
         return sizing.size_at_exchange(order, price=order.price or await self._price_for(order), balances=balances)
+
+    def lot_size(self, price: Decimal) -> Decimal:
+        """From the published table; see `increments.py`."""
+        return increment_at(price).lot
+
+    def tag_order(self, order: SizedOrder, *, by: str) -> SizedOrder:
+        """The order a few lots (or cents) smaller, at most a thousandth; see `Exchange.tag_order`."""
+        return sizing.tag(order, by=by)
 
     def new_order(self, order: SizedOrder) -> Write[Order]:
         """The write that places it. See: `POST /orders`."""

@@ -1,0 +1,76 @@
+"""What is in doubt: kept apart from the rest of the journal, since only reconcile and people ask for it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, update
+
+from tradehook.desk import generations
+from tradehook.desk.events import add_event
+from tradehook.desk.intents import IN_DOUBT, SENDERS, Intent, State, read_intent
+from tradehook.desk.schema import reading, writing
+from tradehook.desk.tables import INTENT
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from sqlalchemy import Engine
+
+_AT_ONCE = 500
+
+
+class Doubts:
+    """The intents of one journal that may exist at the exchange or not."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def list(self, host: str, *, account_id: str | None = None) -> Sequence[Intent]:
+        """Orders and transfers in doubt at this host, oldest first; one account's, if it is named."""
+        query = (
+            select(INTENT)
+            .where(INTENT.c.host == host, INTENT.c.kind != "plan")
+            .where(INTENT.c.state.in_([str(state) for state in (*IN_DOUBT, *SENDERS)]))
+            .order_by(INTENT.c.created_at)
+        )
+        if account_id is not None:
+            query = query.where(INTENT.c.account_id == account_id)
+        with reading(self._engine) as connection:
+            found = [read_intent(row) for row in connection.execute(query)]
+        return [intent for intent in found if intent.reads_as is State.UNKNOWN]
+
+    def bound(self, host: str, ids: Sequence[str]) -> Collection[str]:
+        """Those of the exchange's ids that belong to an intent."""
+        found: set[str] = set()
+        with reading(self._engine) as connection:
+            for start in range(0, len(ids), _AT_ONCE):
+                some = ids[start : start + _AT_ONCE]
+                query = select(INTENT.c.exchange_id).where(INTENT.c.host == host, INTENT.c.exchange_id.in_(some))
+                found.update(connection.execute(query).scalars())
+        return found
+
+    def keep(self, intent: Intent, evidence: Mapping[str, Any]) -> None:
+        """Keep what a look showed; an event only when it shows something else than the look before."""
+        before = intent.resolution or {}
+        is_news = any(before.get(name) != evidence.get(name) for name in ("found", "balances_changed", "clean_scans"))
+        with writing(self._engine) as connection:
+            done = connection.execute(
+                update(INTENT)
+                .where(
+                    INTENT.c.intent_id == intent.intent_id,
+                    INTENT.c.state == str(intent.state),
+                    INTENT.c.attempt == intent.attempt,
+                )
+                .values(resolution=json.dumps(dict(evidence)))
+            )
+            if done.rowcount == 1 and is_news:
+                add_event(connection, intent.intent_id, "looked", evidence)
+
+    def again(self, intent: Intent, *, by: str, why: str) -> str:
+        """Let the intent's id lead to a new intent, for what is to happen once more on purpose; return its id."""
+        with writing(self._engine) as connection:
+            following = generations.begin_next(connection, intent.intent_id, by=by, why=why)
+            add_event(connection, intent.intent_id, "again", {"by": by, "why": why, "as": following})
+        return following

@@ -1,0 +1,113 @@
+"""What tells one order or transfer from others at an exchange that knows no client order ids. Pure.
+
+Only what the exchange's own lists echo counts: assets, side, quantity and its unit, price, chain; for a transfer the
+asset, quantity, address and network. Numbers are compared as numbers, since a list may trim zeros.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from decimal import Decimal
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from tradehook.amounts import plain
+from tradehook.models import Order, SizedOrder
+from tradehook.transfers import SizedTransfer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tradehook.desk.deeds import Made, Settled
+    from tradehook.transfers import Transfer
+
+_ORDER = ("base", "quote", "side", "quantity", "unit", "price", "chain")
+_TRANSFER = ("asset_id", "quantity", "address", "network", "chain")
+
+
+class Likeness(Enum):
+    """How something in a list compares with what was sent."""
+
+    SAME = "same"
+    """Every field that was sent is echoed, and equal."""
+    PERHAPS = "perhaps"
+    """Nothing speaks against it, but the list does not tell everything."""
+    OTHER = "other"
+
+
+def settled_from(kind: str, request: Mapping[str, Any]) -> Settled:
+    """What was settled, from the journal."""
+    return (SizedTransfer if kind == "transfer" else SizedOrder).model_validate(dict(request))
+
+
+def fingerprint(kind: str, request: Mapping[str, Any]) -> str:
+    """One text for everything that looks the same at the exchange.
+
+    Args:
+        kind: `order` or `transfer`.
+        request: the settled order or transfer, as the journal keeps it.
+    """
+    settled = settled_from(kind, request)
+    names = _TRANSFER if kind == "transfer" else _ORDER
+    parts = [kind, *(_text(getattr(settled, name)) for name in names)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def is_two_phase(settled: Settled) -> bool:
+    """Whether sending it makes only something that waits for a signature: known by the request alone."""
+    return settled.chain is not None
+
+
+def likeness(settled: Settled, made: Made) -> Likeness:
+    """Whether something in a list can be what was sent."""
+    if made.awaits_signature:
+        return Likeness.OTHER  # it moves nothing, whoever made it
+    if isinstance(settled, SizedTransfer) and not isinstance(made, Order):
+        return _transfer_likeness(settled, made)
+    if isinstance(settled, SizedOrder) and isinstance(made, Order):
+        return _order_likeness(settled, made)
+    return Likeness.OTHER
+
+
+def _order_likeness(sent: SizedOrder, made: Order) -> Likeness:
+    pairs: list[tuple[object, object]] = [
+        (sent.base, made.base),
+        (sent.side, made.side),
+        (sent.quantity, made.quantity),
+        (sent.unit, made.unit),
+    ]
+    # What we sent as a market order has no price, so a price speaks against it; a price that is not told does not.
+    if sent.chain != made.chain or (sent.price is None and made.price is not None):
+        return Likeness.OTHER
+    if sent.price is not None:
+        pairs.append((sent.price, made.price))
+    return _compare(pairs)
+
+
+def _transfer_likeness(sent: SizedTransfer, made: Transfer) -> Likeness:
+    if sent.chain != made.chain:
+        return Likeness.OTHER
+    pairs: list[tuple[object, object]] = [
+        (sent.asset_id, made.asset_id),
+        (sent.quantity, made.quantity),
+        (_address(sent.address), _address(made.to)),
+    ]
+    return _compare(pairs)
+
+
+def _compare(pairs: list[tuple[object, object]]) -> Likeness:
+    if any(there is not None and there != here for here, there in pairs):
+        return Likeness.OTHER
+    return Likeness.PERHAPS if any(there is None for _, there in pairs) else Likeness.SAME
+
+
+def _address(text: str | None) -> str | None:
+    """An EVM address is the same in any case; no other is."""
+    return text.lower() if text is not None and text.startswith("0x") else text
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, Decimal):
+        return plain(value)
+    return str(value) if value is not None else None
