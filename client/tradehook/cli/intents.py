@@ -1,4 +1,4 @@
-"""Commands about the journal: `intents list`, `intents show`, `freeze`, `resume`."""
+"""Commands about the journal: `intents list`, `intents show`, `freeze`, `resume`; more in `resolving.py`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tradehook.cli import completing
+from tradehook.cli import completing, resolving
 from tradehook.cli.options import Json, with_settings
 from tradehook.cli.output import hint, print_json, print_rows, say, table
 from tradehook.cli.person import storable, who
@@ -15,9 +15,16 @@ from tradehook.settings import Settings
 if TYPE_CHECKING:
     from tradehook.desk.intents import Intent
 
+_STATES = "PREPARED, SENDING, CREATED, EXECUTING, ACCEPTED, MATCHED, REJECTED, UNKNOWN, NEEDS_HUMAN, PROVED_ABSENT"
+
 app = typer.Typer(
     help="What was to happen, what was sent, and what is not known.", no_args_is_help=True, rich_markup_mode=None
 )
+
+
+app.command("reconcile")(resolving.reconcile)
+app.command("resolve")(resolving.resolve)
+app.command("again")(resolving.again)
 
 
 @app.command("list")
@@ -26,7 +33,7 @@ def list_intents(
     settings: Settings,
     state: Annotated[
         str | None,
-        typer.Option(help="Only these, by comma: PREPARED, SENDING, CREATED, EXECUTING, ACCEPTED, REJECTED, UNKNOWN."),
+        typer.Option(help=f"Only these, by comma: {_STATES}."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most, newest first.")] = 20,
     as_json: Json = False,
@@ -53,7 +60,7 @@ def list_intents(
             (
                 f"{intent.created_at:%m-%d %H:%M}",
                 short_id(intent.intent_id, length=12),
-                "not sent" if intent.state is State.PREPARED and intent.error else str(intent.reads_as),
+                "not sent" if intent.state is State.PREPARED and intent.error else str(intent.standing),
                 _words(intent),
                 intent.source,
             )
@@ -84,7 +91,7 @@ def show(
     if as_json:
         print_json({**intent.to_dict(), "events": list(events)})
         return
-    say(f"{intent.reads_as}: {deed(intent.sized) if intent.sized else _words(intent)}", style="bold")
+    say(f"{intent.standing}: {deed(intent.sized) if intent.sized else _words(intent)}", style="bold")
     say(f"{intent.exchange} {intent.environment} · {intent.account} · {intent.host} · from {intent.source}")
     if intent.last_order is not None:
         say(f"{order_line(intent.last_order)} · order {intent.order_id}")
@@ -96,10 +103,9 @@ def show(
         detail = ", ".join(f"{name} {value}" for name, value in event.items() if name not in ("at", "what", "error"))
         say(f"  {event['at']}  {event['what']}  {detail}")
     if intent.reads_as is State.UNKNOWN:
-        hint(
-            f"The {intent.kind} may exist or not. Compare with `tradehook {intent.kind}s` (time, quantity) before you "
-            "enter anything again; this intent is never sent again by itself."
-        )
+        from tradehook.desk.reconcile import unknown
+
+        hint(unknown(intent).message)
 
 
 @with_settings

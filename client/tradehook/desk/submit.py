@@ -13,7 +13,7 @@ import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
-from tradehook.desk import watch
+from tradehook.desk import resolving, watch
 from tradehook.desk.attempts import DEFAULT, Asked, Attempts
 from tradehook.desk.deeds import OrderDeed, Outcome, TransferDeed, TransferOutcome
 from tradehook.desk.intents import check_intent_id, this_owner
@@ -226,6 +226,24 @@ class Desk:
         """
         self._check_process()
         return run(self._attempts.catch_up())
+
+    def resolve(self, intent_id: str, word: str, *, by: str, why: str = "") -> Intent:
+        """End the doubt about an intent by a person's word, recorded with who and why.
+
+        Args:
+            intent_id: whose doubt.
+            word: `placed:ID` (the order or transfer is read and must be what was sent), `not-placed`, or `again`: who
+                asks next with this intent id sends it.
+            by: who says so.
+            why: for the record.
+
+        Raises:
+            InvalidInput: there is no doubt, it is too early to know, or that order is not what was sent.
+            IntentConflict: that order belongs to another intent, or the intent changed meanwhile.
+        """
+        self._check_process()
+        intent = self.journal.get(intent_id)
+        return run(resolving.resolve_as(self._attempts, intent, word, by=by, why=why))
 
     def stop(self) -> None:
         """Begin no new send. What is being sent goes on to its answer."""

@@ -313,3 +313,27 @@ def test_what_an_exchange_says_cannot_steer_the_terminal(capsys):
     out = capsys.readouterr().out
     assert not any(sign in out for sign in "\x1b\x07\x9b")
     assert "[red]x[/red]" in out
+
+
+def test_a_doubt_is_looked_for_resolved_and_done_again_from_the_command_line(command, start_sandbox, monkeypatch):
+    server = start_sandbox("--rate-limit", "0", "--token-seconds", "60")
+    for name, value in {**server.environment, "TRADEHOOK_LOOK_SECONDS": "0", "TRADEHOOK_HORIZON_SECONDS": "1"}.items():
+        monkeypatch.setenv(name, value)
+    server.fault("error_before", status=503)
+    buy = ("order", "place", "buy", "BTC", "0.001", "--yes", "--json", "--intent-id", "lost")
+    assert command(*buy)[0] == 4
+    code, out, error = command("intents", "reconcile")
+    assert code == 0
+    assert "UNKNOWN  lost  in no list, balances unchanged; can appear until" in out
+    assert "0 found, 1 still in doubt" in out
+    code, _, error = command("intents", "resolve", "lost", "--as", "again", "--yes")
+    assert code == 2
+    assert "can still arrive until" in " ".join(error.split())
+    code, out, _ = command("intents", "show", "lost", "--json")
+    assert json.loads(out)["looking_until"]
+    assert command("intents", "again", "lost", "--yes")[0] == 2
+    assert command("order", "place", "buy", "BTC", "0.002", "--yes", "--intent-id", "done")[0] == 0
+    code, out, _ = command("intents", "again", "done", "--yes", "--why", "once more", "--json")
+    assert json.loads(out) == {"intent_id": "done", "leads_to": "done~2"}
+    assert command("order", "place", "buy", "BTC", "0.002", "--yes", "--intent-id", "done")[0] == 0
+    assert server.orders() == 2

@@ -1,0 +1,109 @@
+"""A person's word ends a doubt: it was placed as so and so, it was not placed, or let it be sent again.
+
+Every word is an event with who said it and why. Before the horizon only `placed` is believed, since what was sent can
+still arrive.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tradehook.desk import reconcile
+from tradehook.desk.fingerprint import Likeness, likeness, settled_from
+from tradehook.desk.intents import SENDERS, State
+from tradehook.errors import IntentConflict, InvalidInput, NotFound, Rejected
+
+if TYPE_CHECKING:
+    from tradehook.desk.attempts import Attempts
+    from tradehook.desk.deeds import Made
+    from tradehook.desk.intents import Intent
+
+_WORDS = "placed:ID, not-placed or again"
+
+
+async def resolve_as(attempts: Attempts, intent: Intent, word: str, *, by: str, why: str) -> Intent:
+    """End an intent's doubt by a word; see `Desk.resolve`."""
+    name, _, identity = word.partition(":")
+    if name not in ("placed", "not-placed", "again") or (name == "placed") != bool(identity):
+        raise InvalidInput(f"{word[:80]!r} is none of {_WORDS}.", suggestions=("placed:ID", "not-placed", "again"))
+    if intent.reads_as is not State.UNKNOWN:
+        raise InvalidInput(f"Intent {intent.intent_id} is {intent.reads_as}; there is no doubt to end.{_next(intent)}")
+    if name == "placed":
+        return await _placed(attempts, intent, identity, by=by, why=why)
+    if not reconcile.is_over(intent, now=attempts.exchange.session.line.now()) and intent.looking_until is not None:
+        raise InvalidInput(
+            f"What was sent for intent {intent.intent_id} can still arrive until {intent.looking_until:%H:%M:%S} UTC. "
+            f"Before that nobody can know that it is not placed: say `--as {name}` after it, or `--as placed:ID` now."
+        )
+    said = {"how": "person", "by": by, "why": why, "said": name}
+    if name == "again":
+        done = attempts.record(_stopped(attempts, intent), State.PREPARED, what="resolved", resolution=said)
+    else:
+        error = Rejected(
+            f"{by} looked and said that it was not placed{f': {why}' if why else '.'}", exchange=intent.exchange
+        )
+        done = attempts.record(
+            _stopped(attempts, intent), State.REJECTED, error=error, what="resolved", resolution=said
+        )
+    return _checked(done, intent)
+
+
+async def _placed(attempts: Attempts, intent: Intent, identity: str, *, by: str, why: str) -> Intent:
+    exchange = attempts.exchange
+    bound = attempts.journal.by_order(exchange.host, identity)
+    if bound is not None and bound.intent_id != intent.intent_id:
+        raise IntentConflict(f"{intent.kind.capitalize()} {identity} belongs to intent {bound.intent_id} already.")
+    made = await _read(attempts, intent, identity)
+    if likeness(settled_from(intent.kind, intent.request or {}), made) is Likeness.OTHER:
+        raise InvalidInput(
+            f"{intent.kind.capitalize()} {identity} is not what was sent for intent {intent.intent_id}: compare "
+            f"`tradehook {intent.kind} show {identity}` with `tradehook intents show {intent.intent_id}`."
+        )
+    said = {"how": "person", "by": by, "why": why, "said": f"placed:{identity}"}
+    return _checked(attempts.record(intent, State.MATCHED, made=made, what="resolved", resolution=said), intent)
+
+
+async def _read(attempts: Attempts, intent: Intent, identity: str) -> Made:
+    exchange = attempts.exchange
+    try:
+        if intent.kind == "transfer":
+            return await exchange.get_transfer(identity)
+        return await exchange.get_order(identity)
+    except NotFound:
+        raise InvalidInput(
+            f"{exchange.spec.label} has no {intent.kind} {identity[:60]}. `tradehook {intent.kind}s` shows them."
+        ) from None
+
+
+def _stopped(attempts: Attempts, intent: Intent) -> Intent:
+    """The intent as a doubt in the journal, where its sender died without leaving one."""
+    if intent.state in SENDERS:
+        attempts.record(intent, State.UNKNOWN, what="interrupted")
+        return attempts.journal.get(intent.intent_id)
+    return intent
+
+
+def _checked(done: Intent | None, intent: Intent) -> Intent:
+    if done is None:
+        raise IntentConflict(f"Intent {intent.intent_id} changed meanwhile. Look at it again, then say it again.")
+    return done
+
+
+def _next(intent: Intent) -> str:
+    match intent.reads_as:
+        case State.PREPARED:
+            return " Nothing was sent for it; whoever asked may simply ask again."
+        case State.ACCEPTED | State.REJECTED:
+            return f" To let the same happen once more: tradehook intents again {intent.intent_id} --why WHY"
+        case _:
+            return " It is being sent right now."
+
+
+def check_again(intent: Intent) -> None:
+    """Raises `InvalidInput` unless the intent has come to an end, so that "once more" means something."""
+    if intent.state not in (State.ACCEPTED, State.MATCHED, State.REJECTED):
+        doubt = f" End the doubt first: tradehook intents resolve {intent.intent_id} --as placed:ID"
+        raise InvalidInput(
+            f"Intent {intent.intent_id} is {intent.reads_as}; only what has come to an end can happen once more."
+            f"{doubt if intent.reads_as is State.UNKNOWN else _next(intent)}"
+        )
