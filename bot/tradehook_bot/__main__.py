@@ -134,7 +134,7 @@ def check(token_file: TokenFile = None) -> None:
         held = client.balances()
         typer.echo(f"account   {account.account} at {client.exchange.host} ({account.environment}), {len(held)} assets")
         try:
-            check_address(client.exchange)
+            check_address(client.exchange, limits=journal.limits)
         except GuardRefused as error:
             typer.echo(f"writes    {error.message}")
     typer.echo(f"journal   {account.journal_url}")

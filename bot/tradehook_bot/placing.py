@@ -182,4 +182,5 @@ def _as_order(sized: SizedOrder) -> NewOrder:
         amount=Amount("base" if sized.unit is Unit.BASE else "quote", sized.quantity),
         price=sized.price,
         chain=sized.chain,
+        good_for=sized.good_for,
     )

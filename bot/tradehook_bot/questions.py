@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tradehook.desk import guard
 from tradehook.errors import GuardRefused
+from tradehook.render import kept_words
 from tradehook_bot import cards, keyboards
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ async def ask(house: House, order: NewOrder, *, user_id: int, chat_id: int, type
         TradehookError: the exchange could not be asked.
     """
     await check_open(house)
-    await guard.check(house.client.exchange)
+    await guard.check(house.client.exchange, limits=house.journal.limits)
     sized = await house.client.size_order(order)
     await ask_sized(house, sized, user_id=user_id, chat_id=chat_id, typed=typed)
 
@@ -78,7 +79,7 @@ async def ask_sized(
         tolerance_percent=tolerance,
         expires_at=proposal.expires_at,
         seconds=round(lifetime.total_seconds()),
-        notes=notes,
+        notes=(*notes, *(f"{words[0].upper()}{words[1:]}." for words in kept_words(sized))),
     )
     message_id = await house.voice.say(chat_id, body, keyboard=keyboards.question(token, deed=terms.deed))
     await house.store.do(house.proposals.bind, proposal.proposal_id, message_id=message_id)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -21,6 +22,8 @@ AmountKind = Literal["base", "quote", "percent", "max"]
 _NUMBER = re.compile(r"(?:\d{1,18}(?:\.\d{1,18})?|\.\d{1,18})", re.ASCII)
 _GROUPED = re.compile(r"\d{1,3}(?:[.,]\d{3})+", re.ASCII)
 _LARGEST = Decimal(10) ** 18
+_DURATION = re.compile(r"(\d{1,4})([smhdw])", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9]{0,14}", re.ASCII)
 
 
@@ -135,6 +138,18 @@ def _ambiguous(word: str, *, what: str, prefix: str) -> InvalidInput:
     return InvalidInput(
         f"{prefix}{word} can be read in more than one way. Write {' or '.join(offers)}.", suggestions=offers
     )
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read `90s`, `30m`, `12h`, `7d` or `2w`.
+
+    Raises:
+        InvalidInput: it is none of these, or nothing at all.
+    """
+    found = _DURATION.fullmatch(text.strip())
+    if found is None or not int(found[1]):
+        raise InvalidInput(f"{text.strip()[:40]!r} is no length of time: write 30m, 12h or 7d.", suggestions=("7d",))
+    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
 
 
 def parse_symbol(text: str) -> str:

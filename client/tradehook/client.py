@@ -100,7 +100,18 @@ class AsyncClient:
         """
         if len(beginning) >= _WHOLE_ID:
             return await self.exchange.get_order(beginning)
-        return await _find(beginning, self.exchange.list_orders(), what="order")
+        return await _find(beginning, self._every_order(), what="order")
+
+    async def _every_order(self) -> AsyncIterator[Order]:
+        """Those that rest and were placed from here, listed by the exchange or not, and then all that it lists."""
+        seen: set[str] = set()
+        for intent in self.desk.journal.open_orders(self.exchange.host):
+            if intent.order_id and intent.last_order is not None:
+                seen.add(intent.order_id)
+                yield intent.last_order
+        async for order in self.exchange.list_orders():
+            if order.order_id not in seen:
+                yield order
 
     def list_orders(
         self, *, statuses: Collection[OrderStatus] = (), since: datetime | None = None
@@ -315,27 +326,34 @@ class Client:
         self.close()
 
 
-def connect(settings: Settings | None = None) -> Client:
-    """A blocking client for the account that the settings name (by default, those of the environment).
+def connect(settings: Settings | str | None = None) -> Client:
+    """A blocking client for an account: one of the file of accounts by its name, or what the settings name.
 
-    Reads the key file; sends nothing yet.
+    Without either, the settings of the environment. Reads the key file; sends nothing yet.
 
     Raises:
         ConfigurationError: the settings or the key cannot be used.
+        InvalidInput: the file of accounts has none of that name.
     """
     from tradehook.lines.blocking import BlockingLine
 
-    settings = settings or Settings.from_environment()
+    settings = _settings(settings)
     exchange = open_exchange(settings, line=BlockingLine())
     return Client(AsyncClient(exchange, desk=lambda: open_desk(settings, exchange=exchange)))
 
 
-def connect_async(settings: Settings | None = None) -> AsyncClient:
-    """An asyncio client for the account that the settings name; see `connect`."""
+def connect_async(settings: Settings | str | None = None) -> AsyncClient:
+    """An asyncio client for an account, by name or settings; see `connect`."""
     from tradehook.lines.asynchronous import AsyncLine
 
-    settings = settings or Settings.from_environment()
+    settings = _settings(settings)
     return AsyncClient(open_exchange(settings, line=AsyncLine()), desk=lambda: open_desk(settings))
+
+
+def _settings(wanted: Settings | str | None) -> Settings:
+    if isinstance(wanted, Settings):
+        return wanted
+    return Settings.from_environment(account=wanted)
 
 
 def open_desk(settings: Settings, *, exchange: Exchange | None = None) -> Desk:
@@ -355,7 +373,13 @@ def open_desk(settings: Settings, *, exchange: Exchange | None = None) -> Desk:
 
     exchange = exchange or open_exchange(settings, line=BlockingLine())
     patience = Patience(horizon_seconds=settings.horizon_seconds, look_seconds=settings.look_seconds)
-    return Desk(exchange, journal=Journal.open(settings.journal_url), account=settings.account, patience=patience)
+    return Desk(
+        exchange,
+        journal=Journal.open(settings.journal_url),
+        account=settings.account,
+        patience=patience,
+        check_chosen=settings.check_chosen,
+    )
 
 
 def new_intent_id(prefix: str) -> str:

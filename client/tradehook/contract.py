@@ -168,6 +168,14 @@ class Exchange(Protocol):
         """What market orders at the exchange are whole multiples of, in base, at this price. Raises `InvalidInput`."""
         ...
 
+    def bound_order(self, order: SizedOrder, *, at: Decimal) -> SizedOrder:
+        """A market order as a limit order at a price, or the next better one on the grid.
+
+        Raises:
+            InvalidInput: there it is less than the smallest order.
+        """
+        ...
+
     def tag_order(self, order: SizedOrder, *, by: str) -> SizedOrder:
         """The order a few of its smallest steps smaller, so that its quantity is hardly anybody else's.
 

@@ -6,7 +6,7 @@ per base; every `*_at` is aware UTC. Vendor names live only in each exchange's `
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -17,6 +17,7 @@ from tradehook.amounts import Amount, parse_amount, parse_market, parse_symbol, 
 from tradehook.errors import InvalidInput
 
 _EIGHT_PLACES = Decimal("0.00000001")
+_ADDED = frozenset({"good_for", "max_slippage", "bounded"})
 
 
 class Side(StrEnum):
@@ -75,6 +76,8 @@ def _plain_json(value: Any) -> Any:
             return str(value)
         case datetime():
             return value.isoformat().replace("+00:00", "Z")
+        case timedelta():
+            return int(value.total_seconds())
         case dict():
             return {key: _plain_json(item) for key, item in value.items()}
         case list() | tuple():
@@ -92,6 +95,10 @@ class NewOrder(Value):
     """What somebody wants, as they asked for it: checked before any network, shown to a person, stored.
 
     A `price` makes it a limit order, none a market order. A `chain` sends it on chain (`defi`).
+
+    What the exchange does not know tradehook keeps itself: `good_for`, after which what still rests of a limit order
+    is canceled; `max_slippage`, how many percent worse than the market's price a market order may be expected to
+    trade; and `bounded`, which sends it as a limit at that bound and cancels what does not trade at once.
     """
 
     base: str
@@ -100,6 +107,9 @@ class NewOrder(Value):
     amount: Amount
     price: Decimal | None = Field(default=None, gt=0, allow_inf_nan=False)
     chain: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]{0,31}$")
+    good_for: timedelta | None = Field(default=None, ge=timedelta(seconds=1), le=timedelta(days=365))
+    max_slippage: Decimal | None = Field(default=None, gt=0, le=50, allow_inf_nan=False)
+    bounded: bool = False
 
     @field_validator("amount", mode="before")
     @classmethod
@@ -124,7 +134,18 @@ class NewOrder(Value):
                 f"A limit order is sized in {self.base}, not in {self.quote}.",
                 suggestions=(plain(self.amount.value / self.price)[:20],),
             )
+        if self.good_for is not None and self.price is None:
+            raise InvalidInput("Only a limit order rests: leave out how long it is good for, or give a price.")
+        if self.max_slippage is not None and self.price is not None:
+            raise InvalidInput("A limit order never trades past its price: leave out the slippage, or the price.")
+        if self.bounded and (self.max_slippage is None or self.chain is not None):
+            raise InvalidInput("`bounded` needs a `max_slippage` to be bound by, and no chain.")
         return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """See `Value`. What was added later and is not given is left out, so that an old request stays the same one."""
+        told = super().to_dict()
+        return {name: value for name, value in told.items() if name not in _ADDED or value not in (None, False)}
 
     @classmethod
     def of(
@@ -135,6 +156,9 @@ class NewOrder(Value):
         amount: Amount | str,
         price: Decimal | None = None,
         chain: str | None = None,
+        good_for: timedelta | None = None,
+        max_slippage: Decimal | None = None,
+        bounded: bool = False,
     ) -> NewOrder:
         """Make one from a market name such as `BTC/PYUSD`.
 
@@ -146,7 +170,17 @@ class NewOrder(Value):
             raise InvalidInput(f"{str(side)[:20]!r} is not a side: write buy or sell.", suggestions=("buy", "sell"))
         if isinstance(amount, str):
             amount = parse_amount(amount)
-        return cls(base=base, quote=quote, side=Side(side), amount=amount, price=price, chain=chain)
+        return cls(
+            base=base,
+            quote=quote,
+            side=Side(side),
+            amount=amount,
+            price=price,
+            chain=chain,
+            good_for=good_for,
+            max_slippage=max_slippage,
+            bounded=bounded,
+        )
 
     @property
     def market(self) -> str:
@@ -177,6 +211,12 @@ class SizedOrder(Value):
     """The price the sizing looked at, for showing and for the price collar; in quote per base."""
     tag: Decimal = Field(default=Decimal(0), ge=0, allow_inf_nan=False)
     """How much was taken off the quantity to tell this order from a person's identical one."""
+    good_for: timedelta | None = None
+    """How long it may rest before tradehook cancels it."""
+    max_slippage: Decimal | None = None
+    """How many percent worse than the market it may be expected to trade; looked at right before it is sent."""
+    bounded: bool = False
+    """Whether `price` is the bound of a market order, and the rest is canceled at once."""
 
     @property
     def market(self) -> str:

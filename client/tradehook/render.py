@@ -5,7 +5,7 @@ Plain text only: a front end escapes or colours it. No secrets can pass, since m
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
@@ -66,6 +66,27 @@ def deed(order: SizedOrder) -> str:
     where = f" on {order.chain}" if order.chain else ""
     limit = f" at {price(order.price)} or better" if order.price is not None else ""
     return f"{verb} {what}{limit}{where}"
+
+
+def kept_words(order: SizedOrder) -> list[str]:
+    """What tradehook itself keeps of an order, since the exchange does not know it."""
+    words = []
+    if order.good_for is not None:
+        words.append(f"tradehook cancels what still rests after {duration(order.good_for)}")
+    if order.bounded:
+        words.append("what does not trade at once is canceled")
+    elif order.max_slippage is not None:
+        words.append(f"at most {plain(order.max_slippage)} % worse than the market")
+    return words
+
+
+def duration(length: timedelta) -> str:
+    """A length of time in its largest whole unit: `7 d`, `90 min`."""
+    seconds = int(length.total_seconds())
+    for unit, name in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds % unit == 0:
+            return f"{seconds // unit} {name}"
+    return f"{seconds} s"
 
 
 def typed_and_sent(settled: SizedOrder | SizedTransfer) -> str:

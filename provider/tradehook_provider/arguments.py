@@ -14,7 +14,17 @@ if TYPE_CHECKING:
     from tradehook.models import NewOrder
 
 
-def new_order(*, market: object, side: object, amount: object, price: object, chain: object) -> NewOrder:
+def new_order(
+    *,
+    market: object,
+    side: object,
+    amount: object,
+    price: object,
+    chain: object,
+    good_for: object = None,
+    max_slippage: object = None,
+    bounded: bool = False,
+) -> NewOrder:
     """The order that rendered arguments stand for. Only `None` means "not given", never an empty text.
 
     Raises:
@@ -22,9 +32,15 @@ def new_order(*, market: object, side: object, amount: object, price: object, ch
     """
     from pydantic import ValidationError
 
-    from tradehook.amounts import parse_decimal
+    from tradehook.amounts import parse_decimal, parse_duration
     from tradehook.models import NewOrder
 
+    if price is not None and good_for is None:
+        raise InvalidInput(
+            "A limit order of a DAG says how long it may rest: good_for='12h'. What rests longer would meet the next "
+            "run's order.",
+            suggestions=("good_for='12h'",),
+        )
     limit = None if price is None else parse_decimal(as_text(price, what="price"), what="price")
     try:
         return NewOrder.of(
@@ -33,6 +49,11 @@ def new_order(*, market: object, side: object, amount: object, price: object, ch
             amount=as_text(amount, what="amount"),
             price=limit,
             chain=None if chain is None else as_text(chain, what="chain"),
+            good_for=None if good_for is None else parse_duration(as_text(good_for, what="good_for")),
+            max_slippage=None
+            if max_slippage is None
+            else parse_decimal(as_text(max_slippage, what="slippage"), what="slippage"),
+            bounded=bounded,
         )
     except ValidationError as error:
         wrong = error.errors()[0]

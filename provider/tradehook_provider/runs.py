@@ -31,7 +31,7 @@ def task_intent_id(context: Context, *, hook: TrueMarketsHook, leg: str, generat
     exchange = hook.get_conn().exchange
     account = f"{exchange.host}/{run(exchange.account_id())}"
     ti = context["ti"]
-    return derived_id(
+    first = derived_id(
         hook.desk.journal.namespace(),
         account,
         ti.dag_id,
@@ -41,6 +41,7 @@ def task_intent_id(context: Context, *, hook: TrueMarketsHook, leg: str, generat
         leg,
         str(generation),
     )
+    return hook.desk.journal.doubts.newest_id(first)
 
 
 def task_source(context: Context) -> str:

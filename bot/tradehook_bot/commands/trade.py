@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tradehook.amounts import Amount, parse_asset_amount, parse_decimal, parse_symbol
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from tradehook_bot.context import Ask
 
+_GOOD_FOR = timedelta(days=7)
+"""How long a limit order from chat may rest before tradehook cancels it."""
 _LIMIT_WORDS = ("limit", "at", "@")
 _CHAIN_WORDS = ("on", "--chain")
 
@@ -52,7 +55,8 @@ async def _trade(ask: Ask, side: Side) -> None:
     base, quote = await find_market(
         house.client, wish.market, retry=retry_line(side, wish), elsewhere=cli_line(side, wish)
     )
-    order = NewOrder(base=base, quote=quote, side=side, amount=wish.amount, price=wish.price)
+    lasts = _GOOD_FOR if wish.price is not None else None
+    order = NewOrder(base=base, quote=quote, side=side, amount=wish.amount, price=wish.price, good_for=lasts)
     await questions.ask(house, order, user_id=ask.user_id, chat_id=ask.chat_id, typed=ask.text)
 
 

@@ -6,16 +6,19 @@ import queue
 import sys
 import time
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from tradehook.cli.output import console, hint, say
+from tradehook.cli.output import console, harmless, hint, say
 from tradehook.errors import InvalidInput, TradehookError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from rich.text import Text
 
     from tradehook.client import Client
     from tradehook.desk.deeds import Made
@@ -78,6 +81,27 @@ def carry_out(
         return answer.result()
 
     future = begin(approve if how.asks else None)
+    try:
+        _answer(client, future, questions, words=words, how=how)
+    finally:
+        if not future.done():
+            # Nobody can be asked any more (the terminal is gone): what waits for an answer hears a no.
+            client.desk.stop()
+        while not future.done():
+            with suppress(queue.Empty):
+                questions.get(timeout=_QUESTION_SECONDS)[2].set_result(False)
+    return future.result()
+
+
+def _answer(
+    client: Client,
+    future: Future[T],
+    questions: queue.SimpleQueue[tuple[Any, Any, Future[bool]]],
+    *,
+    words: Callable[[Any, Any], Sequence[str]],
+    how: How,
+) -> None:
+    """Ask what the desk asks, until it is done."""
     waiting: Future[bool] | None = None
     while not future.done():
         try:
@@ -94,7 +118,10 @@ def carry_out(
             hint("Stopping. What has not been sent stays unsent; waiting for the answer to what is on its way…")
             if waiting is not None and not waiting.done():
                 waiting.set_result(False)
-    return future.result()
+        except BaseException:
+            if waiting is not None and not waiting.done():
+                waiting.set_result(False)
+            raise
 
 
 def wait_for_end(
@@ -105,7 +132,7 @@ def wait_for_end(
 
     deadline = time.monotonic() + seconds
     try:
-        with console(is_error=True).status(line(made)) as status:
+        with console(is_error=True).status(_bare(line(made))) as status:
             while not made.is_final and time.monotonic() < deadline:
                 time.sleep(_POLL_SECONDS)
                 try:
@@ -114,8 +141,15 @@ def wait_for_end(
                     if not error.retryable:
                         hint(f"The {what} was sent, but it cannot be watched: {error_line(error)}")
                         return made, False
-                status.update(line(made))
+                status.update(_bare(line(made)))
     except KeyboardInterrupt:
         hint(f"Not waiting any longer. The {what} was sent.")
         return made, True
     return made, False
+
+
+def _bare(text: str) -> Text:
+    """What the exchange wrote, as text: never as markup, never as signs that a terminal obeys."""
+    from rich.text import Text
+
+    return Text(harmless(text))

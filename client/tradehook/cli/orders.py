@@ -41,18 +41,22 @@ def orders(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most, newest first.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """List orders, newest first. Those asked for as open are shown even where the exchange does not list them."""
+    """List orders, newest first. Those asked for as open are shown even where the exchange does not list them.
+
+    `elsewhere` marks those that were not placed through this journal: by hand, or by another program.
+    """
     from itertools import islice
 
     from tradehook.client import connect
 
     statuses, after = _statuses(status), read_since(since) if since else None
     with connect(settings) as client:
-        found = islice(_found(client, statuses, after), limit)
+        found = list(islice(_found(client, statuses, after), limit))
+        ours = client.desk.journal.doubts.bound(client.exchange.host, [order.order_id for order in found])
         if as_json:
-            print_rows(order.to_dict() for order in found)
+            print_rows({**order.to_dict(), "is_ours": order.order_id in ours} for order in found)
             return
-        rows = [_row(order) for order in found]
+        rows = [_row(order, is_ours=order.order_id in ours) for order in found]
     table(
         f"Orders of {settings.account} ({settings.environment})",
         ("time (UTC)", "order", "what", "quantity", "at", "status"),
@@ -108,6 +112,22 @@ def cancel(
         hint(f"It ends in a moment: tradehook order show {short_id(order.order_id)}")
 
 
+@app.command("expire")
+@with_settings
+def expire(settings: Settings, as_json: Json = False) -> None:
+    """Cancel what has rested for as long as it may (--good-for). The bot does that by itself; this is for cron."""
+    from tradehook.client import connect
+
+    with connect(settings) as client:
+        asked = client.desk.expire()
+    if as_json:
+        print_rows(intent.to_dict() for intent in asked)
+        return
+    for intent in asked:
+        say(f"Canceling order {intent.order_id}: its time was up.")
+    say(f"{len(asked)} asked to be canceled." if asked else "Nothing has rested for too long.")
+
+
 def _found(client: Client, statuses: list[OrderStatus], after: datetime | None) -> Iterator[Order]:
     from tradehook.desk.watch import OPEN_STATUSES
 
@@ -131,7 +151,7 @@ def _statuses(text: str | None) -> list[OrderStatus]:
     return [OrderStatus(word) for word in words]
 
 
-def _row(order: Order) -> tuple[str, ...]:
+def _row(order: Order, *, is_ours: bool) -> tuple[str, ...]:
     from tradehook.render import bare_quantity, price, short_id
 
     in_quote = order.unit == "quote"
@@ -148,5 +168,5 @@ def _row(order: Order) -> tuple[str, ...]:
         else f"limit {price(order.price)}"
         if order.price
         else "market",
-        str(order.status),
+        str(order.status) if is_ours else f"{order.status} (elsewhere)",
     )

@@ -11,7 +11,7 @@ from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import TYPE_CHECKING
 
 from tradehook.amounts import plain
-from tradehook.errors import TradehookError
+from tradehook.errors import TradehookError, WrongState
 from tradehook.models import NewOrder, OrderStatus, Side
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def place_test(client: Client, *, tell: Callable[[str], object]) -> str:
             )
         is_listed = _is_listed(client, resting.order_id)
     finally:
-        last = _cancel(client, outcome.intent_id, tell=tell)
+        last = _cancel(client, outcome.intent_id, outcome.order, tell=tell)
     account_id = run(client.exchange.account_id())
     detail = f"order {resting.order_id} rested in the book and was {'' if is_listed else 'not '}listed"
     client.desk.journal.proofs.record(
@@ -103,11 +103,24 @@ def _is_listed(client: Client, order_id: str) -> bool:
         time.sleep(_POLL_SECONDS)
 
 
-def _cancel(client: Client, intent_id: str, *, tell: Callable[[str], object]) -> Order:
-    order = client.desk.follow(intent_id)
+def _cancel(client: Client, intent_id: str, order: Order, *, tell: Callable[[str], object]) -> Order:
+    """Cancel first, by the id at hand, and look afterwards: what cannot be read must not stay behind."""
     tell(f"canceling order {order.order_id}")
-    if not order.is_final:
+    try:
+        return _until_canceled(client, intent_id, order)
+    except TradehookError as error:
+        error.message = (
+            f"The test order may still rest ({error.message}) Cancel it: tradehook order cancel {order.order_id}"
+        )
+        error.args = (error.message,)
+        raise
+
+
+def _until_canceled(client: Client, intent_id: str, order: Order) -> Order:
+    try:
         order = client.cancel_order(order.order_id)
+    except WrongState:
+        order = client.desk.follow(intent_id)  # it has ended already
     deadline = time.monotonic() + _RESTS_WITHIN_SECONDS
     while not order.is_final and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)

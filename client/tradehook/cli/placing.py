@@ -37,6 +37,19 @@ def place(
     chain: Annotated[
         str | None, typer.Option(help="Trade on this chain: solana or base.", autocompletion=completing.chains)
     ] = None,
+    good_for: Annotated[
+        str | None,
+        typer.Option(help="Cancel what still rests of a limit order after 30m, 12h or 7d.", metavar="TIME"),
+    ] = None,
+    max_slippage: Annotated[
+        str | None,
+        typer.Option(
+            help="Refuse a market order expected to trade this much worse than the market.", metavar="PERCENT"
+        ),
+    ] = None,
+    bounded: Annotated[
+        bool, typer.Option("--bounded", help="Send it as a limit at that bound and cancel what does not trade at once.")
+    ] = False,
     intent_id: Annotated[
         str | None, typer.Option(help="Names the deed: the same id never places a second order.", metavar="ID")
     ] = None,
@@ -54,14 +67,18 @@ def place(
     from tradehook.render import order_line
 
     how = How(asks=not yes, is_json=as_json)
-    order = _read_order(settings, side, market, amount, unit=unit, limit=limit, chain=chain)
+    terms: dict[str, Any] = {"good_for": good_for, "max_slippage": max_slippage, "bounded": bounded}
+    order = _read_order(settings, side, market, amount, unit=unit, limit=limit, chain=chain, **terms)
+    settings.check_chosen()
     how.check_somebody_is_here(what="place the order")
     with connect(settings) as client:
-        check_address(client.exchange)
+        check_address(client.exchange, limits=client.desk.journal.limits)
         identity = intent_id or new_intent_id("cli")
         try:
             outcome = _ask_and_send(client, settings, order, intent_id=identity, how=how)
         except InvalidOrder as error:
+            if intent_id is not None:  # one id, one order: the other amount is another deed
+                raise
             outcome = _ask_in_quote(client, settings, order, error, how=how)
         last, is_interrupted = outcome.order, False
         if wait:
@@ -80,12 +97,22 @@ def place(
 
 
 def _read_order(
-    settings: Settings, side: str, market: str, amount: str, *, unit: str, limit: str | None, chain: str | None
+    settings: Settings,
+    side: str,
+    market: str,
+    amount: str,
+    *,
+    unit: str,
+    limit: str | None,
+    chain: str | None,
+    good_for: str | None,
+    max_slippage: str | None,
+    bounded: bool,
 ) -> NewOrder:
     from pydantic import ValidationError
 
     from tradehook import registry
-    from tradehook.amounts import parse_amount, parse_decimal
+    from tradehook.amounts import parse_amount, parse_decimal, parse_duration
     from tradehook.models import NewOrder
 
     if "/" not in market and "-" not in market:
@@ -106,6 +133,9 @@ def _read_order(
             amount=parse_amount(amount, unit="quote" if unit == "quote" else "base"),
             price=parse_decimal(limit, what="price") if limit is not None else None,
             chain=chain.lower() if chain else None,
+            good_for=parse_duration(good_for) if good_for is not None else None,
+            max_slippage=parse_decimal(max_slippage.removesuffix("%"), what="slippage") if max_slippage else None,
+            bounded=bounded,
         )
     except ValidationError as error:
         first = error.errors()[0]
@@ -115,7 +145,7 @@ def _read_order(
 def _ask_and_send(client: Client, settings: Settings, order: NewOrder, *, intent_id: str, how: How) -> Outcome:
     sized = None
     if how.asks and order.chain is None:
-        stored = client.desk.journal.find_exactly(intent_id)
+        stored = client.desk.journal.find_exactly(client.desk.journal.doubts.newest_id(intent_id))
         # What was settled before is what will be sent, so that is what is shown.
         sized = (stored.sized if stored else None) or client.size_order(order)
         _show(client, settings, sized, how=how)
@@ -149,10 +179,12 @@ def _ask_in_quote(client: Client, settings: Settings, order: NewOrder, error: In
 
 
 def _show(client: Client, settings: Settings, sized: SizedOrder, *, how: How) -> None:
-    from tradehook.render import deed, price, quantity, typed_and_sent
+    from tradehook.render import deed, kept_words, price, quantity, typed_and_sent
 
     how.tell(deed(sized), style="bold")
     how.tell(f"{settings.environment} · {settings.account} · {sized.market} · {typed_and_sent(sized)}")
+    for words in kept_words(sized):
+        how.tell(f"{words[0].upper()}{words[1:]}.")
     if sized.chain:
         return
     quote = client.get_quote(sized.base, quote=sized.quote, side=sized.side, quantity=sized.quantity, unit=sized.unit)

@@ -58,9 +58,10 @@ def transfer(
 
     how = How(asks=not yes, is_json=as_json)
     wanted = _read(asset, amount, to=to, chain=chain)
+    settings.check_chosen()
     how.check_somebody_is_here(what="send the transfer")
     with connect(settings) as client:
-        check_address(client.exchange)
+        check_address(client.exchange, limits=client.desk.journal.limits)
         outcome = _ask_and_send(client, settings, wanted, intent_id=intent_id or new_intent_id("cli"), how=how)
         last, is_interrupted = outcome.transfer, False
         if wait:
@@ -102,7 +103,7 @@ def _ask_and_send(
 
     sized = None
     if how.asks:
-        stored = client.desk.journal.find_exactly(intent_id)
+        stored = client.desk.journal.find_exactly(client.desk.journal.doubts.newest_id(intent_id))
         # What was settled before is what will be sent, so that is what is shown.
         settled = stored.request if stored is not None and stored.kind == "transfer" else None
         sized = SizedTransfer.model_validate(settled) if settled else run(client.desk.size_transfer(wanted))

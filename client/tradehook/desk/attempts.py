@@ -12,19 +12,19 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tradehook.desk import guard, reconcile
+from tradehook.desk import guard, reconcile, resting
 from tradehook.desk.fingerprint import is_two_phase
 from tradehook.desk.intents import SENDERS, Intent, State, error_from_dict, error_to_dict
 from tradehook.desk.reconcile import Patience, unknown
-from tradehook.desk.signing import sign_and_execute
+from tradehook.desk.signing import resume, sign_and_execute
 from tradehook.errors import (
     GuardRefused,
     IntentConflict,
     Interrupted,
     JournalUnavailable,
+    NetworkError,
     TradehookError,
 )
-from tradehook.models import Order, OrderStatus
 from tradehook.retry import ATTEMPTS, Verdict, delay_seconds, verdict
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tradehook.contract import Exchange
     from tradehook.desk.deeds import Deed, Made, MadeT, SettledT
     from tradehook.desk.journal import Journal
+    from tradehook.desk.worth import Ground
     from tradehook.session import Token
     from tradehook.wire import Write
 
@@ -108,9 +109,14 @@ class Attempts:
         while True:
             match intent.reads_as:
                 case State.ACCEPTED:
+                    if not intent.is_final:
+                        await resting.cancel_rest(self, intent)
+                        intent = self.journal.get(asked.intent_id)
                     return deed.outcome(intent, is_stored=not has_sent)
                 case State.REJECTED:
                     raise error_from_dict(intent.error or {})
+                case State.UNKNOWN if await resume(self, intent, deed):
+                    pass  # what was signed before went out once more, the very same bytes
                 case State.UNKNOWN:
                     await self._resolve(intent, asked, is_fresh=has_sent)
                 case State.SENDING | State.CREATED | State.EXECUTING if self._is_elsewhere(intent):
@@ -153,27 +159,38 @@ class Attempts:
     async def catch_up(self, *, but: str | None = None) -> list[Intent]:
         """Look once for everything of this account that is in doubt; the intents whose doubt ended.
 
+        `but` names the intent that is about to be sent: then only what a look can still change is looked for.
+
         Raises:
             TradehookError: the exchange could not be read.
         """
         account_id = await self.exchange.account_id()
-        ended = []
-        for intent in self.journal.doubts.list(self.exchange.host, account_id=account_id):
-            if intent.intent_id != but:
-                found = await reconcile.look_for(self, intent)
-                if found.reads_as is not State.UNKNOWN:
-                    ended.append(found)
-        return ended
+        doubts = self.journal.doubts.list(self.exchange.host, account_id=account_id)
+        now = self.exchange.session.line.now()
+        # Before an order only what a look can still change counts: old questions wait for a person, not for orders.
+        wanted = [
+            one for one in doubts if but is None or (one.intent_id != but and reconcile.is_worth_a_look(one, now=now))
+        ]
+        lists = reconcile.Lists(self.exchange, wanted)
+        looked = [await reconcile.look_for(self, intent, lists=lists) for intent in wanted]
+        return [found for found in looked if found.reads_as is not State.UNKNOWN]
 
     def _is_elsewhere(self, intent: Intent) -> bool:
         return intent.has_living_owner and intent.owner != self.owner
 
     async def _check_account(self, intent: Intent) -> None:
-        """The same id under another account's name must be the same person's account, or it is another deed."""
-        if intent.account != self.account and intent.account_id != await self.exchange.account_id():
+        """The same id must be for the same person's account, whatever it is called, or it is another deed."""
+        try:
+            is_ours = intent.account_id == await self.exchange.account_id()
+        except NetworkError:
+            # What has ended is told without the exchange as well.
+            if intent.reads_as not in (State.ACCEPTED, State.REJECTED):
+                raise
+            is_ours = intent.account == self.account
+        if not is_ours and (intent.account_id is not None or intent.account != self.account):
             raise IntentConflict(
-                f"Intent {intent.intent_id} belongs to account {intent.account}, not to {self.account}. "
-                "Use a new intent id.",
+                f"Intent {intent.intent_id} belongs to another account than the one in use now (called {intent.account} "
+                f"then, {self.account} now). Use a new intent id.",
                 exchange=self.exchange.spec.name,
             )
 
@@ -183,9 +200,9 @@ class Attempts:
         """One attempt from PREPARED; whether it sent. Raises when it is over, else the loop looks again."""
         session = self.exchange.session
         try:
-            guard.check_address(self.exchange)
+            guard.check_address(self.exchange, limits=self.journal.limits)
             settled = await self._settled(intent, deed, asked)
-            await guard.check(self.exchange)
+            await guard.check(self.exchange, limits=self.journal.limits)
             write = deed.write(self.exchange, settled)
             account_id = await self.exchange.account_id()
             if not self._has_caught_up:
@@ -194,6 +211,8 @@ class Attempts:
             baseline = None
             if not is_two_phase(settled):
                 baseline = await reconcile.take_baseline(self.exchange, self.journal, settled=settled)
+            await deed.check(self.exchange, settled)
+            ground = await guard.survey(self.exchange, self.journal, settled=settled)
             request, token = await session.prepare(write.request)
             session.check_clock()
             self.check_running()
@@ -209,7 +228,7 @@ class Attempts:
         facts = reconcile.facts(
             self.exchange, kind=deed.kind, settled=settled, baseline=baseline, token=token, patience=self.patience
         )
-        sending = self._start(intent, account_id=account_id, facts=facts)
+        sending = self._start(intent, account_id=account_id, facts=facts, ground=ground)
         if sending is None:
             return False  # another process was faster
         try:
@@ -235,9 +254,11 @@ class Attempts:
             self.record(sending, State.REJECTED, made=created, error=refused)
         return True
 
-    def _start(self, intent: Intent, *, account_id: str, facts: dict[str, Any]) -> Intent | None:
+    def _start(self, intent: Intent, *, account_id: str, facts: dict[str, Any], ground: Ground) -> Intent | None:
         try:
-            return self.journal.start(intent, to=State.SENDING, owner=self.owner, account_id=account_id, facts=facts)
+            return self.journal.start(
+                intent, to=State.SENDING, owner=self.owner, account_id=account_id, facts=facts, ground=ground
+            )
         except GuardRefused as error:
             self.journal.refuse(intent, error_to_dict(error))
             raise
@@ -248,7 +269,8 @@ class Attempts:
             settled = asked.shown or await deed.settle(self.exchange)
             if asked.is_unattended and asked.shown is None:
                 settled = deed.tagged(self.exchange, settled, by=intent.intent_id)
-            intent = self.journal.settle(intent, settled.to_dict())
+            account_id = await self.exchange.account_id()
+            intent = self.journal.settle(intent, settled.to_dict(), account_id=account_id)
         stored = deed.restore(intent.request or {})
         if asked.shown is not None and deed.terms(asked.shown) != deed.terms(stored):
             raise IntentConflict(
@@ -341,29 +363,6 @@ class Attempts:
                 _log.error("Intent %s is %s%s, but: %s", intent.intent_id, to, heard, trouble)
                 time.sleep(0.2 * 2**attempt)
         raise unknown(intent, exchange_id=made.exchange_id if made is not None else None)
-
-    async def cancel(self, order_id: str) -> Order:
-        """Ask for cancellation; see `Desk.cancel_order`."""
-        await guard.check(self.exchange)
-        write = self.exchange.cancel_order(order_id)
-        session = self.exchange.session
-        refusal: TradehookError | None = None
-        try:
-            await session.read(write.request, write.read, kind="cancel")
-        except TradehookError as error:
-            if error.may_have_happened or getattr(error, "status", 0) not in (400, 409, 422):
-                raise
-            refusal = error
-        order = await self.exchange.get_order(order_id)
-        intent = self.journal.by_order(self.exchange.host, order_id)
-        if intent is not None:
-            self.journal.note(intent.intent_id, "cancel", {"accepted": refusal is None, "status": str(order.status)})
-            self.journal.see(intent.intent_id, order)
-        if refusal is not None and order.status not in (OrderStatus.CANCELING, OrderStatus.CANCELED):
-            refusal.message = f"{refusal.message} It is {order.status} now."
-            refusal.args = (refusal.message,)
-            raise refusal
-        return order
 
 
 def _busy(intent: Intent) -> TradehookError:

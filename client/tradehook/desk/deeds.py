@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from tradehook.desk import slippage
 from tradehook.errors import UnexpectedResponse
 from tradehook.models import NewOrder, Order, SizedOrder
 from tradehook.render import deed as order_words
@@ -88,6 +89,14 @@ class Deed(Protocol[SettledT, MadeT]):
         """What was settled before, from the journal."""
         ...
 
+    async def check(self, exchange: Exchange, settled: SettledT) -> None:
+        """Raises `GuardRefused` when the market is not as whoever asked wants it, right before it is sent."""
+        ...
+
+    async def check_created(self, exchange: Exchange, settled: SettledT, created: MadeT) -> None:
+        """The same, right before what was made is signed."""
+        ...
+
     def write(self, exchange: Exchange, settled: SettledT) -> Write[MadeT]:
         """The write that makes it."""
         ...
@@ -122,7 +131,16 @@ class OrderDeed:
 
     async def settle(self, exchange: Exchange) -> SizedOrder:
         """See `Deed`."""
-        return await exchange.size_order(self.order)
+        sized = await exchange.size_order(self.order)
+        return await slippage.bound(exchange, self.order, sized)
+
+    async def check(self, exchange: Exchange, settled: SizedOrder) -> None:
+        """See `Deed`."""
+        await slippage.check(exchange, settled)
+
+    async def check_created(self, exchange: Exchange, settled: SizedOrder, created: Order) -> None:
+        """See `Deed`."""
+        await slippage.check_created(exchange, settled, created)
 
     def tagged(self, exchange: Exchange, settled: SizedOrder, *, by: str) -> SizedOrder:
         """See `Deed`."""
@@ -153,7 +171,7 @@ class OrderDeed:
 
     def terms(self, settled: SizedOrder) -> tuple[object, ...]:
         """See `Deed`."""
-        names = ("base", "quote", "side", "quantity", "unit", "price", "chain", "base_address")
+        names = ("base", "quote", "side", "quantity", "unit", "price", "chain", "base_address", "good_for")
         return tuple(getattr(settled, name) for name in names)
 
 
@@ -173,6 +191,12 @@ class TransferDeed:
         """See `Deed`."""
         destination = self.destinations.get(exchange.host, self.transfer.to)
         return await exchange.size_transfer(self.transfer, destination=destination)
+
+    async def check(self, exchange: Exchange, settled: SizedTransfer) -> None:
+        """See `Deed`. A transfer has no price."""
+
+    async def check_created(self, exchange: Exchange, settled: SizedTransfer, created: Transfer) -> None:
+        """See `Deed`. A transfer has no price."""
 
     def tagged(self, exchange: Exchange, settled: SizedTransfer, *, by: str) -> SizedTransfer:  # noqa: ARG002
         """See `Deed`. Whoever is paid is paid what was asked: a transfer is never tagged."""

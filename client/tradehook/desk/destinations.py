@@ -7,11 +7,13 @@ changed in place: a destination is added once, and taken off once; the record of
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select, update
 
 from tradehook.addresses import check_address
+from tradehook.amounts import plain
 from tradehook.desk.intents import iso
 from tradehook.desk.schema import reading, writing
 from tradehook.desk.tables import DESTINATION
@@ -66,8 +68,12 @@ class Destinations:
                 actual=transfer.to,
             )
 
-    def add(self, host: str, label: str, *, network: str, address: str, by: str) -> Destination:
+    def add(
+        self, host: str, label: str, *, network: str, address: str, by: str, day_cap: Decimal | None = None
+    ) -> Destination:
         """Put an address on the list. Its form and checksum are checked, not whose it is.
+
+        `day_cap`: the most that may go there a day, in the account's money.
 
         Raises:
             InvalidInput: it cannot be an address there, or the label is taken by another one.
@@ -76,19 +82,28 @@ class Destinations:
         network = network.strip().lower()
         address = check_address(address, network=network)
         now = datetime.now(UTC)
-        row = {"host": host, "label": label, "network": network, "address": address, "added_by": by[:255]}
+        made = Destination(
+            label=label, network=network, address=address, added_by=by[:255], added_at=now, day_cap=day_cap
+        )
+        cap = plain(day_cap) if day_cap is not None else None
         with writing(self._engine) as connection:
             query = select(DESTINATION).where(
                 DESTINATION.c.host == host, DESTINATION.c.label == label, DESTINATION.c.removed_at.is_(None)
             )
             found = connection.execute(query).one_or_none()
             if found is None:
-                connection.execute(insert(DESTINATION).values(**row, added_at=iso(now)))
-                return Destination(label=label, network=network, address=address, added_by=by[:255], added_at=now)
+                values = {"network": network, "address": address, "added_by": made.added_by, "day_cap": cap}
+                connection.execute(insert(DESTINATION).values(host=host, label=label, added_at=iso(now), **values))
+                return made
         if (found.network, found.address) != (network, address):
             raise InvalidInput(
                 f"{label} is another address already ({found.address} on {found.network}). Take it off the list first "
                 f"with `tradehook destinations remove {label}`, or choose another label."
+            )
+        if day_cap is not None and _destination(found).day_cap != day_cap:
+            raise InvalidInput(
+                f"{label} is on the list already, with {found.day_cap or 'no'} cap a day. Take it off first with "
+                f"`tradehook destinations remove {label}`; its cool-off then begins anew."
             )
         return _destination(found)
 
@@ -113,4 +128,5 @@ def _destination(row: Row[Any]) -> Destination:
         address=row.address,
         added_by=row.added_by,
         added_at=datetime.fromisoformat(row.added_at),
+        day_cap=Decimal(row.day_cap) if row.day_cap else None,
     )

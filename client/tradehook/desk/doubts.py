@@ -68,6 +68,11 @@ class Doubts:
             if done.rowcount == 1 and is_news:
                 add_event(connection, intent.intent_id, "looked", evidence)
 
+    def newest_id(self, intent_id: str) -> str:
+        """The id that this one leads to, when somebody let it happen once more; else itself."""
+        with reading(self._engine) as connection:
+            return generations.current_id(connection, intent_id)
+
     def again(self, intent: Intent, *, by: str, why: str) -> str:
         """Let the intent's id lead to a new intent, for what is to happen once more on purpose; return its id."""
         with writing(self._engine) as connection:

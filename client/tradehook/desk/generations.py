@@ -13,6 +13,7 @@ from sqlalchemy import insert, select, update
 
 from tradehook.desk.intents import iso
 from tradehook.desk.tables import GENERATION
+from tradehook.errors import InvalidInput
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -29,6 +30,12 @@ def first_id(intent_id: str) -> str:
     """The id that the first generation had."""
     head, mark, tail = intent_id.rpartition("~")
     return head if mark and tail.isdigit() else intent_id
+
+
+def check_new(connection: Connection, intent_id: str) -> None:
+    """Raises `InvalidInput` for a new id that looks like a generation and is none: it would be taken for one."""
+    if first_id(intent_id) != intent_id and current_id(connection, first_id(intent_id)) != intent_id:
+        raise InvalidInput(f"{intent_id[:80]!r} ends like a repetition (~2); choose an id that does not.")
 
 
 def begin_next(connection: Connection, intent_id: str, *, by: str, why: str) -> str:

@@ -1,26 +1,49 @@
-"""The limits that say no before anything is sent. Cancels pass all of them but the first two.
+"""What says no before anything is sent, as far as it asks the exchange. Cancels pass all of it but the sandbox's proof.
 
-This first form knows three: nothing is written to a live exchange, "sandbox" must be proved by the
-exchange itself, and a freeze holds (looked at in `Journal.start`, in the transaction that sends).
+Three questions are asked here: is it a live exchange that nobody opened, is "sandbox" proved by the exchange itself,
+and what is it worth by an independent price. The limits themselves are looked at in the transaction that sends, see
+`reserve.py`.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
-from tradehook.errors import GuardRefused
+from tradehook.desk.limits import MONEY
+from tradehook.desk.reserve import live_is_off
+from tradehook.desk.worth import Ground
+from tradehook.errors import GuardRefused, TradehookError
+from tradehook.models import SizedOrder
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from tradehook.contract import Exchange
+    from tradehook.desk.deeds import Settled
+    from tradehook.desk.journal import Journal
+    from tradehook.desk.limits import LimitsBook
+
+_log = logging.getLogger(__name__)
 
 
-async def check(exchange: Exchange) -> None:
+async def check(exchange: Exchange, *, limits: LimitsBook | None = None, is_cancel: bool = False) -> None:
     """Refuse what must not be written here.
+
+    Args:
+        exchange: where it would be written.
+        limits: the journal's; without them nothing is written live.
+        is_cancel: it only cancels, so an account that is not live any more may still do it.
 
     Raises:
         GuardRefused: `rule` is `live` or `environment`.
     """
-    check_address(exchange)
+    check_address(exchange, limits=limits, is_cancel=is_cancel)
+    if is_live(exchange):
+        known = limits.get(exchange.host, await exchange.account_id()) if limits is not None else None
+        if known is None or not (known.live or is_cancel):
+            raise live_is_off(exchange.host, exchange=exchange.spec.name)
+        return
     if _is_uat(exchange) or await exchange.issued_by_sandbox():
         return
     raise GuardRefused(
@@ -33,21 +56,57 @@ async def check(exchange: Exchange) -> None:
     )
 
 
-def check_address(exchange: Exchange) -> None:
-    """The part that needs no network: live by name, or live by address.
+def check_address(exchange: Exchange, *, limits: LimitsBook | None = None, is_cancel: bool = False) -> None:
+    """The part that needs no network: live by name or by address, and no account of it was ever opened.
 
     Raises:
         GuardRefused: `rule` is `live`.
     """
-    if is_live(exchange):
-        raise GuardRefused(
-            f"Live trading is off in this version: {exchange.host} can be read, but nothing is sent to it. "
-            "Trade in the sandbox: unset TRADEHOOK_ENVIRONMENT and TRADEHOOK_TRUE_MARKETS_URL, or set them to one.",
-            rule="live",
-            limit="read only",
-            actual=exchange.host,
-            exchange=exchange.spec.name,
-        )
+    if is_live(exchange) and (limits is None or not limits.has_live(exchange.host, at_all=is_cancel)):
+        raise live_is_off(exchange.host, exchange=exchange.spec.name)
+
+
+async def survey(exchange: Exchange, journal: Journal, *, settled: Settled) -> Ground:
+    """What the limits need to know that only the exchange tells: independent prices, where there are limits.
+
+    Without limits nothing is asked for. A price that cannot be had is left out; the limits that need it then refuse.
+    """
+    live = is_live(exchange)
+    limits = journal.limits.get(exchange.host, await exchange.account_id())
+    if isinstance(settled, SizedOrder):
+        if limits is None:
+            return Ground(is_live=live)
+        price = await _price(exchange, settled.base, chain=settled.chain, address=settled.base_address)
+        quote = await _price(exchange, settled.quote, chain=settled.chain, address=settled.quote_address)
+        return Ground(is_live=live, price=price, quote_price=quote)
+    if limits is None and not _has_cap(exchange, journal, label=settled.to):
+        return Ground(is_live=live)
+    price = await _price(exchange, settled.asset, chain=settled.chain, address=settled.asset_address)
+    return Ground(is_live=live, price=price)
+
+
+def _has_cap(exchange: Exchange, journal: Journal, *, label: str) -> bool:
+    return any(entry.label == label and entry.day_cap is not None for entry in journal.destinations.list(exchange.host))
+
+
+async def _price(exchange: Exchange, symbol: str, *, chain: str | None, address: str | None) -> Decimal | None:
+    """What an asset costs in money, told by the prices for everybody and not by the book; `None` if they do not say.
+
+    On a chain, a price that is told for another address of the same name is none.
+    """
+    if symbol in MONEY or exchange.prices is None:
+        return None
+    try:
+        ticker = await exchange.prices.ticker(symbol)
+    except TradehookError as error:
+        _log.warning("No price of %s could be had: %s", symbol, error.message)
+        return None
+    if chain is not None:
+        told = {candle.address.lower() for candle in ticker.candles if candle.address and candle.chain == chain}
+        elsewhere = any(candle.address for candle in ticker.candles)
+        if elsewhere and (address or "").lower() not in told:
+            return None
+    return ticker.price if ticker.price > 0 else None
 
 
 def is_live(exchange: Exchange) -> bool:

@@ -169,7 +169,7 @@ class Intent:
             "request": self.request,
             "attempt": self.attempt,
             f"{self.kind}_id": self.exchange_id,
-            self.kind: self.seen,
+            self.kind: {**self.seen, "payloads": []} if self.seen else None,
             "error": self.error,
             "resolution": self.resolution,
             "looking_until": iso(self.looking_until) if self.looking_until else None,

@@ -16,23 +16,29 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from tradehook.desk import generations
+from tradehook.amounts import plain
+from tradehook.desk import generations, keeping, review
+from tradehook.desk.assets import Assets
 from tradehook.desk.destinations import Destinations
 from tradehook.desk.doubts import Doubts
 from tradehook.desk.events import add_event
 from tradehook.desk.intents import IN_DOUBT, PLACED, SENDERS, Intent, State, hash_of, iso, read_intent
+from tradehook.desk.limits import LimitsBook
 from tradehook.desk.proofs import Proofs
+from tradehook.desk.reserve import ground_of, reserve
 from tradehook.desk.schema import open_database, reading, upgrade, writing
-from tradehook.desk.tables import EVENT, INTENT, META, TRADING
-from tradehook.errors import GuardRefused, IntentConflict, InvalidInput
+from tradehook.desk.tables import EVENT, INTENT, META
+from tradehook.desk.targets import Targets
+from tradehook.desk.trading import Trading
+from tradehook.errors import IntentConflict, InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tradehook.desk.deeds import Made
+    from tradehook.desk.worth import Ground
 
 NEWEST = "0003"
-EVERYWHERE = "*"
 
 
 class Journal:
@@ -42,19 +48,30 @@ class Journal:
         self.engine = engine
         self.destinations = Destinations(engine)
         self.proofs = Proofs(engine)
+        self.targets = Targets(engine)
+        self.trading = Trading(engine)
+        self.limits = LimitsBook(engine)
+        self.assets = Assets(engine)
         self.doubts = Doubts(engine)
 
     @classmethod
-    def open(cls, url: str) -> Journal:
+    def open(cls, url: str, *, may_upgrade: bool = True) -> Journal:
         """Open a journal, making or upgrading it where that is needed.
+
+        Args:
+            url: where it is.
+            may_upgrade: whether one that exists may be brought up to this version. A task never may.
 
         Raises:
             ConfigurationError: it cannot be used, with the reason.
+            JournalUnavailable: a server that does not answer now.
         """
         engine = open_database(url)
         scripts = Path(__file__).parent / "migrations"
         try:
-            upgrade(engine, scripts=scripts, version_table="tradehook_version", newest=NEWEST)
+            keeping.check_place(engine)
+            upgrade(engine, scripts=scripts, version_table="tradehook_version", newest=NEWEST, may_upgrade=may_upgrade)
+            keeping.settle(engine)
         except BaseException:
             engine.dispose()
             raise
@@ -120,6 +137,7 @@ class Journal:
             intent_id = row["intent_id"] = generations.current_id(connection, intent_id)
             found = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one_or_none()
             if found is None:
+                generations.check_new(connection, intent_id)
                 connection.execute(insert(INTENT).values(row))
                 add_event(connection, intent_id, "prepared", {"source": source})
                 found = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one()
@@ -201,18 +219,25 @@ class Journal:
             found = connection.execute(query).one_or_none()
         return read_intent(found) if found is not None else None
 
-    def settle(self, intent: Intent, request: Mapping[str, Any]) -> Intent:
-        """Store what was asked as what will be sent. The first to settle wins; a rerun continues it."""
+    def settle(self, intent: Intent, request: Mapping[str, Any], *, account_id: str | None = None) -> Intent:
+        """Store what was asked as what will be sent, and with whose money. The first to settle wins; a rerun continues."""
         with writing(self.engine) as connection:
             connection.execute(
                 update(INTENT)
                 .where(INTENT.c.intent_id == intent.intent_id, INTENT.c.request.is_(None))
-                .values(request=json.dumps(dict(request)), updated_at=_now())
+                .values(request=json.dumps(dict(request)), account_id=account_id, updated_at=_now())
             )
         return self.get(intent.intent_id)
 
     def start(
-        self, intent: Intent, *, to: State, owner: str, account_id: str, facts: Mapping[str, Any] | None = None
+        self,
+        intent: Intent,
+        *,
+        to: State,
+        owner: str,
+        account_id: str,
+        facts: Mapping[str, Any] | None = None,
+        ground: Ground | None = None,
     ) -> Intent | None:
         """Take an intent for sending; `None` when somebody else was faster.
 
@@ -222,42 +247,41 @@ class Journal:
             owner: who sends.
             account_id: whose money it is.
             facts: what finds it again: `fingerprint`, `baseline`, `looking_until`, as the columns hold them.
+            ground: what the guard found out before; `None` for what was found out at the first step.
 
         Raises:
-            GuardRefused: trading is frozen. Looked at in the same transaction, so a freeze that returned
-                is obeyed by every send that begins after it.
+            GuardRefused: trading is frozen, the journal is older than it was, or a limit said no. Looked at in the
+                same transaction, so a freeze or a limit that was set is obeyed by every send that begins after it.
         """
         with writing(self.engine) as connection:
-            frozen = connection.execute(select(TRADING).where(TRADING.c.scope == EVERYWHERE)).one_or_none()
-            if frozen is not None and frozen.state != "NORMAL":
-                raise GuardRefused(
-                    f"Trading is frozen since {frozen.changed_at} by {frozen.changed_by}"
-                    f"{': ' + frozen.why if frozen.why else ''}. /resume in chat or `tradehook resume` lifts it.",
-                    rule="frozen",
-                    actual=frozen.state,
-                )
-            done = connection.execute(
-                update(INTENT)
-                .where(
-                    INTENT.c.intent_id == intent.intent_id,
-                    INTENT.c.state == str(intent.state),
-                    INTENT.c.attempt == intent.attempt,
-                )
-                .values(
-                    state=str(to),
-                    attempt=intent.attempt + 1,
-                    owner=owner,
-                    account_id=account_id,
-                    sending_at=_now(),
-                    error=None,
-                    updated_at=_now(),
-                    **(facts or {}),
-                )
-            )
-            if done.rowcount != 1:
+            same = INTENT.c.intent_id == intent.intent_id
+            as_held = (same, INTENT.c.state == str(intent.state), INTENT.c.attempt == intent.attempt)
+            row = connection.execute(select(INTENT).where(*as_held)).one_or_none()
+            if row is None:
                 return None
-            add_event(connection, intent.intent_id, str(to).lower(), {"attempt": intent.attempt + 1, "owner": owner})
+            keeping.check_may_send(connection)
+            ground = ground or ground_of(connection, intent)
+            aside = reserve(connection, read_intent(row), account_id=account_id, ground=ground)
+            values = {
+                "state": str(to),
+                "attempt": intent.attempt + 1,
+                "owner": owner,
+                "account_id": account_id,
+                "sending_at": _now(),
+                "notional": plain(aside) if aside is not None else None,
+                "error": None,
+                "updated_at": _now(),
+                **(facts or {}),
+            }
+            connection.execute(update(INTENT).where(same).values(values))
+            detail = {"attempt": intent.attempt + 1, "owner": owner, "ground": ground.to_dict()}
+            add_event(connection, intent.intent_id, str(to).lower(), detail)
         return self.get(intent.intent_id)
+
+    def check(self, intent: Intent) -> None:
+        """Raises `GuardRefused` when what is being sent must not be sent once more: a freeze, or a limit that was set."""
+        with writing(self.engine) as connection:
+            reserve(connection, intent, account_id=intent.account_id or "", ground=ground_of(connection, intent))
 
     def move(
         self,
@@ -302,6 +326,7 @@ class Journal:
             if resolution is not None:
                 detail |= dict(resolution)
             add_event(connection, intent.intent_id, what or str(to).lower(), detail)
+            review.conclude(connection, intent.intent_id)
         return self.get(intent.intent_id)
 
     def see(self, intent_id: str, made: Made) -> bool:
@@ -321,6 +346,7 @@ class Journal:
             )
             detail = {f"{row.kind}_id": made.exchange_id, "status": str(made.status), "filled": told.get("filled")}
             add_event(connection, intent_id, row.kind, detail)
+            review.conclude(connection, intent_id)
         return True
 
     def refuse(self, intent: Intent, error: Mapping[str, Any]) -> None:
@@ -349,20 +375,12 @@ class Journal:
             ]
 
     def trading_state(self) -> dict[str, str]:
-        """`state` (NORMAL or HALTED), `changed_by`, `why`, `changed_at`."""
-        with reading(self.engine) as connection:
-            row = connection.execute(select(TRADING).where(TRADING.c.scope == EVERYWHERE)).one_or_none()
-        if row is None:
-            return {"state": "NORMAL", "changed_by": "", "why": "", "changed_at": ""}
-        return {"state": row.state, "changed_by": row.changed_by, "why": row.why, "changed_at": row.changed_at}
+        """How it stands for everything, see `Trading.get`."""
+        return self.trading.get()
 
     def set_trading_state(self, state: str, *, by: str, why: str = "") -> None:
-        """Freeze (`HALTED`) or resume (`NORMAL`) everything that uses this journal. Holds over restarts."""
-        values = {"state": state, "changed_by": by[:255], "why": why, "changed_at": _now()}
-        with writing(self.engine) as connection:
-            done = connection.execute(update(TRADING).where(TRADING.c.scope == EVERYWHERE).values(values))
-            if done.rowcount == 0:
-                connection.execute(insert(TRADING).values(scope=EVERYWHERE, **values))
+        """Freeze (`HALTED`) or resume (`NORMAL`) everything that uses this journal, see `Trading.set`."""
+        self.trading.set(state, by=by, why=why)
 
     def _made_once(self, name: str, make: Any) -> str:
         with writing(self.engine) as connection:
@@ -378,7 +396,9 @@ def _now() -> str:
 
 
 def _seen(made: Made) -> dict[str, Any]:
-    """What is kept of an order or transfer: payloads are large and worth nothing once signed."""
+    """What is kept of an order or transfer; what is to be signed only while it may have to be signed again."""
+    if made.awaits_signature:
+        return {**made.to_dict(), "payloads": [payload.to_dict() for payload in made.payloads]}
     return made.model_copy(update={"payloads": ()}).to_dict()
 
 

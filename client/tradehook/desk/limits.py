@@ -50,7 +50,7 @@ class Limits(Value):
     """The same of the last 60 minutes."""
     in_flight: Count | None = None
     """How many may be under way or in doubt at once."""
-    unknowns: Count | None = 3
+    unknowns: Annotated[int, Field(ge=1)] | None = 3
     """So many in doubt, and nothing new is sent."""
     orders_hour: Count | None = None
     """How many orders in the last 60 minutes."""
@@ -119,17 +119,37 @@ class LimitsBook:
         with reading(self._engine) as connection:
             return current(connection, host, account_id)
 
+    def newest(self, host: str, account_id: str) -> SetLimits | None:
+        """The version that holds, with who set it; `None` when nobody ever set limits for the account."""
+        with reading(self._engine) as connection:
+            row = connection.execute(_newest_first(host, account_id).limit(1)).one_or_none()
+        return _version(row) if row is not None else None
+
     def history(self, host: str, account_id: str) -> Sequence[SetLimits]:
         """Every version, newest first."""
         with reading(self._engine) as connection:
             return [_version(row) for row in connection.execute(_newest_first(host, account_id))]
 
-    def set(self, host: str, account_id: str, limits: Limits, *, by: str, why: str = "") -> SetLimits:
-        """Let these limits hold from now on, for every send that begins after this returns."""
+    def set(
+        self, host: str, account_id: str, limits: Limits, *, by: str, why: str = "", after: int | None = None
+    ) -> SetLimits:
+        """Let these limits hold from now on, for every send that begins after this returns.
+
+        `after`: the version that was looked at before, 0 for none.
+
+        Raises:
+            InvalidInput: somebody set another one since.
+        """
         with writing(self._engine) as connection:
             row = connection.execute(_newest_first(host, account_id).limit(1)).one_or_none()
+            newest = row.version if row is not None else 0
+            if after is not None and newest != after:
+                raise InvalidInput(
+                    "Somebody else set this account's limits meanwhile, so nothing was changed. Look at them with "
+                    "`tradehook limits show`, and set yours again."
+                )
             made = SetLimits(
-                version=(row.version if row is not None else 0) + 1,
+                version=newest + 1,
                 limits=limits,
                 set_by=by[:255],
                 why=why,
@@ -148,12 +168,20 @@ class LimitsBook:
             )
         return made
 
-    def has_live(self, host: str) -> bool:
-        """Whether any account of this host may be written to live. Which one, only its token tells."""
+    def has_live(self, host: str, *, at_all: bool = False) -> bool:
+        """Whether any account of this host may be written to live, or ever was; which one, only its token tells."""
+        return any(limits.live or at_all for limits in self._of_host(host))
+
+    def cool_off_hours(self, host: str, *, is_live: bool) -> int:
+        """How long a destination is on the list before money goes there, by the strictest account of this host."""
+        found = self._of_host(host) or [Limits()]
+        return max(limits.cool_off_hours(is_live=is_live) for limits in found)
+
+    def _of_host(self, host: str) -> list[Limits]:
         query = select(LIMITS.c.account_id).where(LIMITS.c.host == host).distinct()
         with reading(self._engine) as connection:
-            found = [current(connection, host, account_id) for account_id in connection.execute(query).scalars()]
-        return any(limits is not None and limits.live for limits in found)
+            found = [current(connection, host, account_id) for account_id in connection.execute(query).scalars().all()]
+        return [limits for limits in found if limits is not None]
 
 
 def current(connection: Connection, host: str, account_id: str) -> Limits | None:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from tradehook.desk import guard
 from tradehook.desk.intents import PLACED, State, check_intent_id, error_from_dict, error_to_dict
 from tradehook.desk.legs import LegOutcome, Legs, LegState, leg_intent_id
-from tradehook.errors import InvalidInput, Rejected
-from tradehook.models import OrderStatus, Side, Unit
-from tradehook.rebalance import OnChain, Plan, Skip, plan
+from tradehook.errors import IntentConflict, InvalidInput, Rejected
+from tradehook.models import Balance, OrderStatus, Side, Unit
+from tradehook.rebalance import Goal, OnChain, Plan, Skip, plan
 from tradehook.run import run
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
     from tradehook.contract import Exchange
     from tradehook.desk.intents import Intent
+    from tradehook.desk.journal import Journal
     from tradehook.desk.submit import Desk
-    from tradehook.models import Asset, Balance
-    from tradehook.rebalance import Goal
+    from tradehook.models import Asset
 
-__all__ = ["LegOutcome", "PlanOutcome", "carry_out", "leg_intent_id", "make"]
+__all__ = ["LegOutcome", "PlanOutcome", "asked_before", "carry_out", "leg_intent_id", "make"]
 
 _PRICED_FOR = Decimal(100)
 """Prices are asked for selling this much quote: small enough for every book, large enough for every lot."""
@@ -75,13 +75,23 @@ def make(exchange: Exchange, goal: Goal) -> Plan:
 
 async def _make(exchange: Exchange, goal: Goal) -> Plan:
     prices: dict[str, Decimal] = {}
+    unlisted: list[str] = []
+    quote = goal.quote
     for symbol in goal.symbols:
-        price, quote = await _price(exchange, symbol, quote=goal.quote)
-        prices[symbol] = price
+        try:
+            prices[symbol], quote = await _price(exchange, symbol, quote=goal.quote)
+        except Rejected:
+            if goal.on_chain is OnChain.LEAVE or exchange.prices is None:
+                raise
+            prices[symbol] = (await exchange.prices.ticker(symbol)).price
+            unlisted.append(symbol)
     goal = goal.settled_in(quote)
     # A coin that the exchange trades under another name cannot pay for anything by itself.
-    paid_with = [coin for coin in goal.coins if (await _price(exchange, goal.symbols[0], quote=coin))[1] == coin]
-    goal = goal.model_copy(update={"coins": tuple(paid_with)})
+    listed = [symbol for symbol in goal.symbols if symbol not in unlisted][:1]
+    coins = [
+        coin for symbol in listed for coin in goal.coins if (await _price(exchange, symbol, quote=coin))[1] == coin
+    ]
+    goal = goal.model_copy(update={"coins": tuple(coins)})
     balances, unsure, chains = await exchange.balances(), list[Skip](), dict[str, list[str]]()
     if goal.on_chain is not OnChain.LEAVE:
         known = _by_place([asset async for asset in exchange.list_assets()])
@@ -93,9 +103,10 @@ async def _make(exchange: Exchange, goal: Goal) -> Plan:
         goal,
         balances=balances,
         prices=prices,
-        lots={symbol: exchange.lot_size(price) for symbol, price in prices.items()},
+        lots={symbol: exchange.lot_size(price) for symbol, price in prices.items() if symbol not in unlisted},
         chains=chains,
         chain_quote=exchange.spec.capabilities.chain_quote,
+        unlisted=unlisted,
     )
     return made.model_copy(update={"skips": (*made.skips, *unsure)})
 
@@ -137,6 +148,7 @@ def carry_out(
     wait_seconds: float = 60.0,
     tell: Callable[[str], None] = lambda _line: None,
     named: str = "",
+    shown: Plan | None = None,
     is_unattended: bool = False,
 ) -> PlanOutcome:
     """Rebalance at most once for this intent id. May be repeated: continues the frozen plan, sends no leg twice.
@@ -149,22 +161,23 @@ def carry_out(
         wait_seconds: how long to wait for each leg to end; after that the plan is left unfinished (PREPARED).
         tell: called with a line for each step.
         named: what the goal is called, for the record: `main, version 2`.
+        shown: the plan that a person has seen; carried out as it is, or not at all.
         is_unattended: nobody looks on; see `Desk.place_order`.
 
     Raises:
-        IntentConflict: the id stands for another goal or another account.
+        IntentConflict: the id stands for another goal, another account, or another plan than was shown.
         GuardRefused: one of our limits said no; the plan can be continued when it no longer does.
         OutcomeUnknown: a leg may or may not have been placed. Nothing after it is sent.
         NetworkError, RateLimited: out of reach; the plan can be continued.
         InvalidInput: nothing could be planned; nothing was sent.
     """
     check_intent_id(intent_id)
-    run(guard.check(desk.exchange))
-    intent, was_frozen = _frozen(desk, goal, intent_id=intent_id, source=source, named=named)
+    run(guard.check(desk.exchange, limits=desk.journal.limits))
+    intent, was_frozen = _frozen(desk, goal, intent_id=intent_id, source=source, named=named, shown=shown)
     frozen = Plan.model_validate(intent.request)
     if was_frozen:
         tell(f"Continuing the plan of {intent.created_at:%Y-%m-%d %H:%M:%S} UTC.")
-    for line in frozen.lines():
+    for line in frozen.lines() if shown is None else ():
         tell(line)
     if intent.state in (*PLACED, State.REJECTED):
         tell("This plan has come to its end before. Nothing is sent again.")
@@ -183,7 +196,9 @@ def carry_out(
     return PlanOutcome(intent_id=intent.intent_id, state=state, plan=frozen, legs=outcomes, is_stored=was_frozen)
 
 
-def _frozen(desk: Desk, goal: Goal, *, intent_id: str, source: str, named: str) -> tuple[Intent, bool]:
+def _frozen(
+    desk: Desk, goal: Goal, *, intent_id: str, source: str, named: str, shown: Plan | None
+) -> tuple[Intent, bool]:
     """The plan's intent with its legs stored, and whether they were stored before."""
     exchange = desk.exchange
     asked = {"what": f"rebalance to {goal.in_words()}", "account": run(exchange.account_id()), **goal.to_dict()}
@@ -199,9 +214,42 @@ def _frozen(desk: Desk, goal: Goal, *, intent_id: str, source: str, named: str) 
         source=source,
         asked=asked,
     )
-    if intent.request is not None:
-        return intent, True
-    return desk.journal.settle(intent, make(exchange, goal).to_dict()), False
+    was_frozen = intent.request is not None
+    if not was_frozen:
+        intent = desk.journal.settle(intent, (shown or make(exchange, goal)).to_dict())
+    if shown is not None and Plan.model_validate(intent.request) != shown:
+        raise IntentConflict(
+            f"Intent {intent.intent_id} has another plan than the one you were shown. Nothing was sent. Look again: "
+            f"`tradehook rebalance run --intent-id {intent.intent_id}`.",
+            exchange=intent.exchange,
+        )
+    return intent, was_frozen
+
+
+def asked_before(journal: Journal, intent_id: str) -> tuple[Goal, str, Plan | None] | None:
+    """What a rebalance of this id was asked for: the goal, what it was called, and its plan if one is frozen.
+
+    Raises:
+        InvalidInput: the id stands for something else.
+    """
+    newest = journal.find_exactly(journal.doubts.newest_id(intent_id))
+    asked = newest or journal.find_exactly(intent_id)
+    if asked is None:
+        return None
+    goal = _goal_of(asked)
+    # What is to happen once more is planned anew.
+    frozen = Plan.model_validate(newest.request) if newest is not None and newest.request is not None else None
+    return goal, str(asked.asked.get("named", "")), frozen
+
+
+def _goal_of(intent: Intent) -> Goal:
+    if intent.kind != "plan":
+        raise InvalidInput(f"Intent {intent.intent_id} is no rebalance but {_a(intent.kind)}. Use a new intent id.")
+    return Goal.model_validate({name: intent.asked[name] for name in Goal.model_fields if name in intent.asked})
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _end(desk: Desk, intent: Intent, outcomes: tuple[LegOutcome, ...]) -> State:

@@ -26,6 +26,7 @@ from tradehook.amounts import plain
 from tradehook.desk.fingerprint import Likeness, fingerprint, is_two_phase, likeness, settled_from
 from tradehook.desk.intents import State, iso
 from tradehook.desk.proofs import LISTS_OPEN_ORDERS
+from tradehook.desk.resting import good_until
 from tradehook.errors import OutcomeUnknown
 from tradehook.models import SizedOrder
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from tradehook.desk.deeds import Made, Settled
     from tradehook.desk.intents import Intent
     from tradehook.desk.journal import Journal
+    from tradehook.models import Balance
     from tradehook.session import Token
 
 _log = logging.getLogger(__name__)
@@ -77,7 +79,7 @@ async def take_baseline(exchange: Exchange, journal: Journal, *, settled: Settle
         "at": iso(datetime.fromtimestamp(exchange.session.server_now(), UTC)),
         "ids": [made.exchange_id for made in newest],
         "is_shared": any(made.exchange_id not in bound for made in newest),
-        "balances": await _balances(exchange, settled),
+        "balances": _held(await exchange.balances(), settled),
     }
 
 
@@ -95,6 +97,7 @@ def facts(
     token_seconds = token.left_seconds(now=line.monotonic()) + _TOKEN_MARGIN_SECONDS
     seconds = max(patience.horizon_seconds, token_seconds)
     return {
+        "good_until": good_until(settled, now=line.now()) if isinstance(settled, SizedOrder) else None,
         "fingerprint": fingerprint(kind, settled.to_dict()),
         "baseline": json.dumps(baseline) if baseline is not None else None,
         "looking_until": iso(datetime.fromtimestamp(line.now() + seconds, UTC)),
@@ -126,8 +129,36 @@ async def resolve(attempts: Attempts, intent: Intent, *, is_fresh: bool) -> Inte
         pause *= 2
 
 
-async def look_for(attempts: Attempts, intent: Intent) -> Intent:
+class Lists:
+    """What the exchange shows, read once for several doubts that are looked for together."""
+
+    def __init__(self, exchange: Exchange, intents: Sequence[Intent]) -> None:
+        """Prepare to look for these; nothing is read before it is asked for."""
+        self._exchange = exchange
+        starts = [_window_start(intent) for intent in intents if intent.baseline is not None]
+        self._since = min(starts, default=None)
+        self._found: dict[bool, Sequence[Made]] = {}
+        self._balances: Sequence[Balance] | None = None
+
+    async def since(self, settled: Settled, start: datetime) -> Sequence[Made]:
+        """Orders, or transfers, that were made from this moment on or have no time."""
+        is_order = isinstance(settled, SizedOrder)
+        if is_order not in self._found:
+            rows = _listed(self._exchange, settled, since=self._since or start)
+            self._found[is_order] = [made async for made in rows]
+        return [made for made in self._found[is_order] if made.created_at is None or made.created_at >= start]
+
+    async def balances(self, settled: Settled) -> dict[str, str]:
+        """What the exchange itself holds of the assets that it moves."""
+        if self._balances is None:
+            self._balances = await self._exchange.balances()
+        return _held(self._balances, settled)
+
+
+async def look_for(attempts: Attempts, intent: Intent, *, lists: Lists | None = None) -> Intent:
     """One look for an intent in doubt; records what it shows, and returns the intent as it stands then.
+
+    `lists` shares what is read between several that are looked for together.
 
     Raises:
         TradehookError: the lists or balances could not be read; nothing is concluded.
@@ -145,14 +176,13 @@ async def look_for(attempts: Attempts, intent: Intent) -> Intent:
         intent = attempts.journal.get(intent.intent_id)
     if intent.baseline is None or intent.reads_as is not State.UNKNOWN:
         return intent
-    await _conclude(attempts, intent, settled)
+    await _conclude(attempts, intent, settled, lists=lists or Lists(attempts.exchange, [intent]))
     return attempts.journal.get(intent.intent_id)
 
 
-async def _conclude(attempts: Attempts, intent: Intent, settled: Settled) -> None:
+async def _conclude(attempts: Attempts, intent: Intent, settled: Settled, *, lists: Lists) -> None:
     exchange, baseline = attempts.exchange, intent.baseline or {}
-    since = datetime.fromisoformat(baseline["at"]) - timedelta(seconds=_BEFORE_SECONDS)
-    listed = await _since(exchange, settled, since)
+    listed = await lists.since(settled, _window_start(intent))
     bound = attempts.journal.doubts.bound(exchange.host, [made.exchange_id for made in listed])
     known = {*bound, *baseline["ids"]}
     strangers = [made for made in listed if made.exchange_id not in known and not _is_later(made, intent)]
@@ -160,7 +190,7 @@ async def _conclude(attempts: Attempts, intent: Intent, settled: Settled) -> Non
     perhaps = [made for made in strangers if likeness(settled, made) is Likeness.PERHAPS]
     is_shared = baseline["is_shared"] or len(strangers) > len(same)
     is_tagged = isinstance(settled, SizedOrder) and bool(settled.tag)
-    changed = _changes(baseline["balances"], await _balances(exchange, settled))
+    changed = _changes(baseline["balances"], await lists.balances(settled))
     now = exchange.session.line.now()
     evidence = {
         "how": "looked",
@@ -213,6 +243,23 @@ def _is_later(made: Made, intent: Intent) -> bool:
 def is_over(intent: Intent, *, now: float) -> bool:
     """Whether nothing that was sent for it can arrive any more: the token it was sent with is dead."""
     return intent.looking_until is not None and now > intent.looking_until.timestamp()
+
+
+def is_worth_a_look(intent: Intent, *, now: float) -> bool:
+    """Whether looking can still change something by itself; if not, the question waits for a person."""
+    looked_at = (intent.resolution or {}).get("looked_at")
+    if intent.state in (State.NEEDS_HUMAN, State.PROVED_ABSENT):
+        return False
+    return not is_over(intent, now=now) or looked_at is None or not _is_looked_over(intent, looked_at)
+
+
+def _is_looked_over(intent: Intent, looked_at: str) -> bool:
+    return intent.looking_until is not None and datetime.fromisoformat(looked_at) > intent.looking_until
+
+
+def _window_start(intent: Intent) -> datetime:
+    """From when on something at the exchange can be what was sent."""
+    return datetime.fromisoformat((intent.baseline or {})["at"]) - timedelta(seconds=_BEFORE_SECONDS)
 
 
 def may_go_again(intent: Intent) -> bool:
@@ -288,21 +335,17 @@ async def _newest(exchange: Exchange, settled: Settled) -> list[Made]:
     return found
 
 
-async def _since(exchange: Exchange, settled: Settled, since: datetime) -> Sequence[Made]:
-    return [made async for made in _listed(exchange, settled, since=since)]
-
-
 def _listed(exchange: Exchange, settled: Settled, *, since: datetime | None) -> Any:
     return (
         exchange.list_orders(since=since) if isinstance(settled, SizedOrder) else exchange.list_transfers(since=since)
     )
 
 
-async def _balances(exchange: Exchange, settled: Settled) -> dict[str, str]:
+def _held(balances: Sequence[Balance], settled: Settled) -> dict[str, str]:
     """What the exchange itself holds of the assets that it moves, total and available."""
     symbols = (settled.base, settled.quote) if isinstance(settled, SizedOrder) else (settled.asset,)
     found = {symbol: [Decimal(0), Decimal(0)] for symbol in symbols}
-    for row in await exchange.balances():
+    for row in balances:
         if row.chain is None and row.symbol in found:
             found[row.symbol][0] += row.total
             found[row.symbol][1] += row.available

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
+from tradehook.desk import postgres
+from tradehook.desk.epoch import counter_of
 from tradehook.errors import ConfigurationError, InvalidInput, JournalUnavailable
 
 if TYPE_CHECKING:
@@ -37,11 +39,13 @@ def open_database(url: str) -> Engine:
     Raises:
         ConfigurationError: the address cannot be used.
     """
+    if url.startswith(("postgresql://", "postgresql+psycopg://")):
+        return postgres.open_server(url)
     if not url.startswith("sqlite:////") or "?" in url or not url.isprintable():
         # A path that depends on the current folder would mean two journals, and so two orders for one intent.
         raise ConfigurationError(
-            "TRADEHOOK_JOURNAL_URL should be a whole path, like sqlite:////home/you/journal.db, without options. "
-            "A journal in PostgreSQL is not supported yet."
+            "TRADEHOOK_JOURNAL_URL should be a whole path, like sqlite:////home/you/journal.db, without options; "
+            "or a database in PostgreSQL, like postgresql://user@host/database."
         )
     path = Path(url.removeprefix("sqlite:///"))
     try:
@@ -89,8 +93,20 @@ def writing(engine: Engine) -> Iterator[Connection]:
         JournalUnavailable: the database is locked for too long, full, read-only or gone.
         InvalidInput: a text that cannot be stored.
     """
-    with _told(engine), engine.connect().execution_options(is_writing=True) as connection, connection.begin():
-        yield connection
+    with _told(engine), engine.connect().execution_options(is_writing=True) as connection:
+        counter, count = counter_of(engine), None
+        with connection.begin():
+            before = _changes(connection) if counter else 0
+            yield connection
+            if counter and _changes(connection) != before:
+                count = counter.rise(connection)
+        if counter and count is not None:
+            counter.tell(count)
+
+
+def _changes(connection: Connection) -> int:
+    """How many rows this connection to SQLite ever changed: what changed none must not cost a write."""
+    return int(connection.connection.dbapi_connection.total_changes)  # type: ignore[union-attr]
 
 
 @contextmanager
@@ -105,27 +121,62 @@ def _told(engine: Engine) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or type(error).__name__)[:200]
-        raise JournalUnavailable(f"The journal {engine.url.database} cannot be used now: {reason}.") from None
+        if isinstance(error, DataError):
+            # PostgreSQL minds what SQLite lets pass: a text too long for its column, a NUL in it.
+            raise InvalidInput(f"What is to be stored does not fit the journal: {_reason(engine, error)}.") from None
+        raise JournalUnavailable(f"The journal {shown(engine)} cannot be used now: {_reason(engine, error)}.") from None
     except UnicodeEncodeError:
         raise InvalidInput("What is to be stored holds bytes that are no text (UTF-8).") from None
 
 
-def upgrade(engine: Engine, *, scripts: Path, version_table: str, newest: str) -> None:
+def shown(engine: Engine) -> str:
+    """What a message calls the database: a path, or a database and its host. Never a password."""
+    return postgres.place(engine.url) if is_server(engine) else str(engine.url.database)
+
+
+def is_server(engine: Engine) -> bool:
+    """Whether it is PostgreSQL, and so for several machines."""
+    return engine.dialect.name == "postgresql"
+
+
+def _reason(engine: Engine, error: SQLAlchemyError) -> str:
+    said = getattr(error, "orig", None)
+    if is_server(engine):
+        return postgres.reason(said or error, engine.url)
+    return str(said or type(error).__name__)[:200]
+
+
+def upgrade(engine: Engine, *, scripts: Path, version_table: str, newest: str, may_upgrade: bool = True) -> None:
     """Bring the tables up to `newest`. Safe to call from many processes at once.
 
+    Args:
+        engine: the database.
+        scripts: the folder of the migrations.
+        version_table: where the version is kept.
+        newest: the version that is wanted.
+        may_upgrade: whether tables that exist already may be changed. New ones are made in any case.
+
     Raises:
-        ConfigurationError: the database was written by a newer version, or cannot be opened.
+        ConfigurationError: the database was written by a newer version, cannot be opened, or waits for an
+            upgrade that may not happen here.
+        JournalUnavailable: a server that does not answer now.
     """
     try:
         found = _version(engine, version_table)
         if found == newest:
             return
+        if found is not None and found < newest and not may_upgrade:
+            raise ConfigurationError(
+                f"The journal {shown(engine)} is of version {found}, this tradehook needs {newest}. Tasks never change "
+                "it: stop what uses it, then run `tradehook journal upgrade`."
+            )
         _migrate(engine, scripts=scripts, version_table=version_table, found=found)
     except DBAPIError as error:
-        raise ConfigurationError(
-            f"The journal {engine.url.database} cannot be used: {str(error.orig)[:200]}."
-        ) from None
+        if is_server(engine) and not postgres.needs_mending(error):
+            raise JournalUnavailable(
+                f"The journal {shown(engine)} cannot be used now: {_reason(engine, error)}."
+            ) from None
+        raise ConfigurationError(f"The journal {shown(engine)} cannot be used: {_reason(engine, error)}.") from None
 
 
 def _version(engine: Engine, version_table: str) -> str | None:
@@ -146,7 +197,7 @@ def _migrate(engine: Engine, *, scripts: Path, version_table: str, found: str | 
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if found is not None and found not in known:
         raise ConfigurationError(
-            f"The journal {engine.url.database} was written by a newer tradehook ({found}). Update tradehook."
+            f"The journal {shown(engine)} was written by a newer tradehook ({found}). Update tradehook."
         )
     with writing(engine) as connection:
         config.attributes["connection"] = connection

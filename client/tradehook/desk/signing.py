@@ -6,8 +6,10 @@ may have arrived, no later answer can make that undone: doubt ends only by its o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import logging
+from typing import TYPE_CHECKING, Any, cast
 
+from tradehook.desk import reconcile
 from tradehook.desk.intents import State
 from tradehook.errors import GuardRefused, PayloadMismatch, TradehookError
 from tradehook.retry import ATTEMPTS, Verdict, delay_seconds, verdict
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from tradehook.wire import Request, Write
 
 
+_log = logging.getLogger(__name__)
+
+
 async def sign_and_execute(
     attempts: Attempts,
     sending: Intent,
@@ -34,13 +39,18 @@ async def sign_and_execute(
     """Send what was created on its way, or leave it unsigned.
 
     Raises:
-        GuardRefused: trading was frozen meanwhile; nothing was signed.
+        GuardRefused: trading was frozen meanwhile, or it would trade worse than it may; nothing was signed.
         Interrupted: we were told to stop; nothing was signed.
         NetworkError: the exchange could not be reached; nothing was signed.
     """
     intent = attempts.record(sending, State.CREATED, made=created)
     if intent is None:
         return
+    try:
+        await deed.check_created(attempts.exchange, settled, created)
+    except TradehookError as error:
+        attempts.record(intent, State.PREPARED, error=error, what="abandoned")
+        raise
     try:
         write = deed.execute(attempts.exchange, settled, created)
         if approve is not None and not approve(settled, created):
@@ -64,6 +74,34 @@ async def sign_and_execute(
         await _execute(attempts, executing, write, request=request, token=token)
 
 
+async def resume(attempts: Attempts, intent: Intent, deed: Deed[SettledT, MadeT]) -> bool:
+    """Whether a doubt about an execute was taken up again: its status first, and if it still waits, the same bytes.
+
+    That is safe at any time: it was approved, it is addressed by its id, and the exchange executes an id once.
+    """
+    made = intent.last_transfer if intent.kind == "transfer" else intent.last_order
+    if intent.exchange_id is None or made is None or not made.awaits_signature or not made.payloads:
+        return False
+    if await attempts.look(intent):
+        return True
+    if attempts.is_stopping.is_set() or reconcile.is_over(intent, now=attempts.exchange.session.line.now()):
+        return False
+    try:
+        settled = deed.restore(intent.request or {})
+        write = deed.execute(attempts.exchange, settled, cast("MadeT", made))
+        request, token = await attempts.exchange.session.prepare(write.request)
+        executing = attempts.journal.start(
+            intent, to=State.EXECUTING, owner=attempts.owner, account_id=intent.account_id or ""
+        )
+    except TradehookError as error:
+        _log.warning("Intent %s could not be taken up again: %s", intent.intent_id, error.message)
+        return False
+    if executing is not None:
+        await _execute(attempts, executing, write, request=request, token=token, may_have_arrived=True)
+        return attempts.journal.get(intent.intent_id).reads_as is not State.UNKNOWN
+    return True
+
+
 async def _execute(
     attempts: Attempts,
     executing: Intent,
@@ -71,15 +109,24 @@ async def _execute(
     *,
     request: Request,
     token: Token,
+    may_have_arrived: bool = False,
 ) -> None:
     """Send the signatures; after doubt look at the status, and only if it still waits send the same bytes."""
     session = attempts.exchange.session
-    may_have_arrived = False
     last: TradehookError | None = None
+    refusal: TradehookError | None = None
     for attempt in range(1, ATTEMPTS + 1):
-        try:
-            if attempt > 1:
+        if attempt > 1:
+            try:
+                if not may_have_arrived:
+                    attempts.check_running()
+                    attempts.journal.check(executing)
                 request, token = await session.prepare(write.request)
+            except TradehookError as error:
+                # Nothing left now: whether it is a doubt is decided by what went before.
+                refusal = error
+                break
+        try:
             made = session.understand(await session.send_once(request), write.read)
         except TradehookError as error:
             last = error
@@ -102,6 +149,9 @@ async def _execute(
     if may_have_arrived:
         if not await attempts.look(executing):
             attempts.record(executing, State.UNKNOWN, error=last)
+    elif refusal is not None:
+        attempts.record(executing, State.PREPARED, error=refusal, what="not carried out")
+        raise refusal
     elif last is not None and verdict("execute", last) is Verdict.NO:
         attempts.record(executing, State.REJECTED, error=last)
     elif last is not None:

@@ -13,7 +13,7 @@ import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
-from tradehook.desk import resolving, watch
+from tradehook.desk import canceling, resolving, resting, watch
 from tradehook.desk.attempts import DEFAULT, Asked, Attempts
 from tradehook.desk.deeds import OrderDeed, Outcome, TransferDeed, TransferOutcome
 from tradehook.desk.intents import check_intent_id, this_owner
@@ -40,7 +40,15 @@ __all__ = ["Desk", "Outcome", "TransferOutcome"]
 class Desk:
     """The door for one account's money. Safe for threads; one for a process and account is enough."""
 
-    def __init__(self, exchange: Exchange, *, journal: Journal, account: str, patience: Patience = DEFAULT) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        *,
+        journal: Journal,
+        account: str,
+        patience: Patience = DEFAULT,
+        check_chosen: Callable[[], None] = lambda: None,
+    ) -> None:
         """Open the desk.
 
         Args:
@@ -48,8 +56,10 @@ class Desk:
             journal: where intents are kept.
             account: what people call the account.
             patience: how long what got no answer is looked for.
+            check_chosen: raises when it is open which account is meant; asked before each order and transfer.
         """
         self.exchange = exchange
+        self._check_chosen = check_chosen
         self.journal = journal
         self.account = account
         self._process = os.getpid()
@@ -172,6 +182,7 @@ class Desk:
     ) -> Future[Any]:
         check_intent_id(asked.intent_id)
         self._check_process()
+        self._check_chosen()
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()  # from here on it cannot be cancelled
         with self._lock:
@@ -196,11 +207,17 @@ class Desk:
             WrongState: it cannot be canceled (any more); the message says how it stands.
         """
         self._check_process()
-        return self._cancel_threads.submit(lambda: run(self._attempts.cancel(order_id))).result()
+        try:
+            asked = self._cancel_threads.submit(lambda: run(canceling.cancel(self._attempts, order_id)))
+        except RuntimeError:
+            raise ConfigurationError("The desk is closed; nothing was sent.") from None
+        return asked.result()
 
     def follow(self, intent_id: str) -> Order:
-        """Read an intent's order at the exchange now, record it, return it."""
+        """Read an intent's order at the exchange now, record it, return it. Cancels it when its time is up."""
         order = run(self._attempts.follow(self.journal.get(intent_id)))
+        if not order.is_final:
+            run(resting.expire(self._attempts, only=intent_id))
         return self.journal.get(intent_id).last_order or cast("Order", order)
 
     def follow_transfer(self, intent_id: str) -> Transfer:
@@ -209,8 +226,17 @@ class Desk:
         return self.journal.get(intent_id).last_transfer or cast("Transfer", transfer)
 
     def sweep(self) -> list[watch.Change]:
-        """Look at every open order and transfer of this journal, and return what changed; see `watch.py`."""
+        """Look at every open order and transfer of this journal, and return what changed; see `watch.py`.
+
+        Cancels first what has rested for as long as it may.
+        """
+        self.expire()
         return run(watch.sweep(self.exchange, self.journal))
+
+    def expire(self) -> list[Intent]:
+        """Cancel what has rested for as long as it may (`good_for`); the intents it was asked for. May be repeated."""
+        self._check_process()
+        return run(resting.expire(self._attempts))
 
     def open_orders(self) -> list[Order]:
         """Every order that is known to be open, newest first, listed by the exchange or not; see `watch.py`."""

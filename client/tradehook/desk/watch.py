@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tradehook.errors import TradehookError
-from tradehook.models import OrderStatus
+from tradehook.models import Order, OrderStatus
 
 if TYPE_CHECKING:
     from tradehook.contract import Exchange
     from tradehook.desk.deeds import Made
     from tradehook.desk.intents import Intent
     from tradehook.desk.journal import Journal
-    from tradehook.models import Order
 
 _log = logging.getLogger(__name__)
 
@@ -59,8 +58,16 @@ async def open_orders(exchange: Exchange, journal: Journal) -> list[Order]:
     own = journal.open_orders(exchange.host, account_id=await exchange.account_id())
     for intent in own:
         if intent.order_id and intent.order_id not in listed:
-            order = await exchange.get_order(intent.order_id)
-            journal.see(intent.intent_id, order)
+            try:
+                order = await exchange.get_order(intent.order_id)
+            except TradehookError as error:
+                # One that cannot be read hides no other: it is told as it was last seen.
+                _log.warning("Order %s could not be read: %s", intent.order_id, error.message)
+                order = intent.last_order or Order(
+                    order_id=intent.order_id, status=OrderStatus.UNRECOGNIZED, exchange_status="unread"
+                )
+            else:
+                journal.see(intent.intent_id, order)
             if not order.is_final:
                 found.append(order)
     return sorted(found, key=lambda order: (order.created_at is None, order.created_at), reverse=True)

@@ -127,10 +127,11 @@ class Trace:
     def __init__(self) -> None:
         self.has_left = False
 
-    def note(self, event: str, _info: object) -> None:
-        """Called by httpx at every step of a request."""
+    def note(self, event: str, info: object) -> None:
+        """Called by httpx at every step of a request. Asking a proxy for a tunnel is not sending yet."""
         if event.endswith(".send_request_headers.started"):
-            self.has_left = True
+            asked = info.get("request") if isinstance(info, dict) else None
+            self.has_left = self.has_left or getattr(asked, "method", b"") != b"CONNECT"
 
     async def anote(self, event: str, info: object) -> None:
         """The same, where httpx asks for a coroutine."""

@@ -34,7 +34,9 @@ class PlaceOrderOperator(BaseOperator):
     order is placed: `OrderSensor(order_id=place.output["order_id"])`.
     """
 
-    template_fields = ("market", "side", "amount", "price", "chain", "true_markets_conn_id")
+    template_fields = (
+        "market", "side", "amount", "price", "chain", "good_for", "max_slippage", "true_markets_conn_id",
+    )  # fmt: skip
     ui_color = "#e2eefa"
 
     def __init__(
@@ -45,6 +47,10 @@ class PlaceOrderOperator(BaseOperator):
         amount: str,
         price: str | None = None,
         chain: str | None = None,
+        good_for: str | None = None,
+        max_slippage: str | None = None,
+        bounded: bool = False,
+        resends: bool = False,
         true_markets_conn_id: str = DEFAULT_CONN_ID,
         wait: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -63,6 +69,12 @@ class PlaceOrderOperator(BaseOperator):
             amount: `0.01` (base), `$250` (worth of quote), `50%` or `max` (of what is available), as text.
             price: makes it a limit order; in quote per base, as text.
             chain: sends it on chain.
+            good_for: how long a limit order may rest, `12h` or `7d`; needed with a price. tradehook cancels it then, in
+                whatever sweeps the account's orders: a waiting operator or sensor, the bot, `tradehook order expire`.
+            max_slippage: how many percent worse than the market a market order may be expected to trade, as text.
+            bounded: send it as a limit at that bound, and cancel what does not trade at once.
+            resends: a market order that got no answer and is proved not to be there may be sent again by itself, in a
+                later try. Otherwise it is held, and a person decides.
             true_markets_conn_id: the account.
             wait: whether to wait until the order has ended; anything but filled then fails the task.
             deferrable: wait in the triggerer instead of in a worker.
@@ -80,6 +92,10 @@ class PlaceOrderOperator(BaseOperator):
         self.amount = amount
         self.price = price
         self.chain = chain
+        self.good_for = good_for
+        self.max_slippage = max_slippage
+        self.bounded = bounded
+        self.resends = resends
         self.true_markets_conn_id = true_markets_conn_id
         self.wait = wait
         self.deferrable = deferrable
@@ -96,13 +112,22 @@ class PlaceOrderOperator(BaseOperator):
         with explained(self.log), self._opened() as hook:
             refuse_backfill(context, is_allowed=self.allow_backfill)
             order = new_order(
-                market=self.market, side=self.side, amount=self.amount, price=self.price, chain=self.chain
+                market=self.market,
+                side=self.side,
+                amount=self.amount,
+                price=self.price,
+                chain=self.chain,
+                good_for=self.good_for,
+                max_slippage=self.max_slippage,
+                bounded=self.bounded,
             )
             intent_id = task_intent_id(context, hook=hook, leg=LEG)
             if self.wait and self.deferrable:
                 # What cannot be stored must be found out now, not when the order is placed already.
                 check_travels(self._trigger(intent_id, order_id=intent_id, until=time.time()))
-            outcome = hook.desk.place_order(order, intent_id=intent_id, source=task_source(context))
+            outcome = hook.desk.place_order(
+                order, intent_id=intent_id, source=task_source(context), is_unattended=True, resends=self.resends
+            )
             self._tell(outcome)
             # Pushed at once, so that they are there whatever becomes of the waiting.
             for name, value in (("intent_id", intent_id), ("order_id", outcome.order.order_id)):

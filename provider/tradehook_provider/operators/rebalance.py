@@ -66,7 +66,7 @@ class RebalanceOperator(BaseOperator):
             band: an asset that is off its target by no more percent points is left alone.
             min_trade: in quote; nothing smaller is traded.
             quote: what everything is traded against; the exchange's own dollar when it is left out.
-            reserve: percent of the money to spend that buys leave over, for fees and for prices that move.
+            reserve: percent of the portfolio that buys leave in cash, for fees and for prices that move.
             true_markets_conn_id: the account.
             leg_timeout_seconds: how long to wait for each order; then the task fails and a later try continues.
             allow_backfill: let a backfill run trade now.
@@ -112,6 +112,7 @@ class RebalanceOperator(BaseOperator):
                 source=task_source(context),
                 wait_seconds=self.leg_timeout_seconds,
                 tell=lambda line: self.log.info("%s", line),
+                is_unattended=True,
             )
             _judge(outcome)
             return {"dry_run": False, **outcome.to_dict()}

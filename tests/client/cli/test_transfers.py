@@ -75,8 +75,15 @@ def test_a_lost_answer_about_a_payout_is_exit_code_4_and_sent_once(ready, sandbo
         assert json.loads(out)["error"] == "OutcomeUnknown"
     assert sandbox_server.admin("GET", "ledger")["transfers"] == before + 1
     _, out, error = ready("intents", "show", "t-1")
-    assert "UNKNOWN: send 0.001 BTC to vault" in out
+    # Other journals use this server's account, so nothing tells ours from theirs: a person has to.
+    assert "NEEDS_HUMAN: send 0.001 BTC to vault" in out
     assert "`tradehook transfers`" in error
+    code, out, _ = ready("transfers", "--json", "--limit", "1")
+    theirs = json.loads(out)["transfer_id"]
+    assert ready("intents", "resolve", "t-1", "--as", f"placed:{theirs}", "--yes", "--why", "seen")[0] == 0
+    code, out, _ = ready("transfer", "BTC", "0.001", "--to", "vault", "--yes", "--json", "--intent-id", "t-1")
+    assert (code, json.loads(out)["transfer_id"], json.loads(out)["is_stored"]) == (0, theirs, True)
+    assert sandbox_server.admin("GET", "ledger")["transfers"] == before + 1
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from tradehook.run import run, run_each
 from tradehook.transfers import NewTransfer, TransferStatus
 from tradehook.wire import encode_json
 
+STORES = ("sqlite", "postgres")
 BASE, BITCOIN = "0x52908400098527886E0F7030069857D2E4169EE7", "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"
 OTHER = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 

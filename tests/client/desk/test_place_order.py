@@ -14,6 +14,7 @@ from tradehook.errors import GuardRefused, IntentConflict, InvalidInput, Outcome
 from tradehook.models import NewOrder, OrderStatus
 from tradehook.run import run
 
+STORES = ("sqlite", "postgres")
 BUY = NewOrder.of("BTC/PYUSD", side="buy", amount="0.001")
 FAR = NewOrder.of("BTC/PYUSD", side="buy", amount="0.001", price=Decimal(50000))
 ON_CHAIN = NewOrder.of("CBBTC/USDC", side="buy", amount="$100", chain="base")
@@ -288,7 +289,7 @@ def test_another_accounts_intent_is_another_deed(world):
     world.key = world.sandbox.key_file("somebody-else")
     other = Desk(world.exchange(), journal=Journal.open(world.journal_url), account="other")
     world.desks.append(other)
-    with pytest.raises(IntentConflict, match="belongs to account main"):
+    with pytest.raises(IntentConflict, match="belongs to another account"):
         other.place_order(BUY, intent_id="i-1", source="test")
     assert world.orders_placed() == 1
 
@@ -462,7 +463,12 @@ def test_sending_without_a_living_owner_reads_as_unknown(world):
     )  # fmt: skip
     owner = f"{socket.gethostname()}:999999:1:dead"
     sized = desk.exchange.tag_order(run(desk.exchange.size_order(BUY)), by="x")
-    desk.journal.start(desk.journal.settle(intent, sized.to_dict()), to=State.SENDING, owner=owner, account_id="x")
+    desk.journal.start(
+        desk.journal.settle(intent, sized.to_dict()),
+        to=State.SENDING,
+        owner=owner,
+        account_id=run(desk.exchange.account_id()),
+    )
     assert desk.journal.get("i-1").state is State.SENDING
     assert desk.journal.get("i-1").reads_as is State.UNKNOWN
     with pytest.raises(OutcomeUnknown):

@@ -10,9 +10,11 @@ import pytest
 from tradehook.desk import plans
 from tradehook.desk.intents import State
 from tradehook.errors import GuardRefused, IntentConflict, Interrupted, InvalidInput, OutcomeUnknown, Rejected
+from tradehook.models import NewOrder
 from tradehook.rebalance import Goal
 from tradehook.testing import Stopped
 
+STORES = ("sqlite", "postgres")
 # Opening amounts: 10,000 PYUSD, 0.5 BTC (about 33,670) and 5 ETH (about 17,284), together about 60,950.
 GOAL = Goal.of({"BTC": "40", "ETH": "40"}, quote="PYUSD", band="2")
 BOTH_SOLD = Goal.of({"BTC": "20", "ETH": "10"}, quote="PYUSD", band="2")
@@ -215,3 +217,232 @@ def test_an_asset_that_is_not_traded_here_is_said_before_anything_is_sent(world)
     with pytest.raises(Rejected, match="SOL"):
         carry_out(world.desk(), Goal.of({"SOL": "60"}, quote="PYUSD"))
     assert world.orders_placed() == 0
+
+
+def test_each_leg_knows_its_plan(world):
+    desk = world.desk()
+    outcome = carry_out(desk)
+    legs = [desk.journal.get(leg.intent_id) for leg in outcome.legs]
+    assert [leg.parent_id for leg in legs] == ["plan-1", "plan-1"]
+    assert desk.journal.get("plan-1").parent_id is None
+    assert legs[0].to_dict()["parent_id"] == "plan-1"
+
+
+def freeze_plan(world, goal=GOAL):
+    """Make the plan, and be killed before its first leg is looked at."""
+    desk = world.desk()
+    balances, calls = desk.exchange.balances, []
+
+    async def once():
+        calls.append(1)
+        if len(calls) > 1:
+            raise Stopped
+        return await balances()
+
+    desk.exchange.balances = once
+    with pytest.raises(Stopped):
+        carry_out(desk, goal)
+    return plans.Plan.model_validate(desk.journal.get("plan-1").request)
+
+
+def spend(world, market: str, side: str, amount: str) -> None:
+    """Somebody trades by hand between the plan and its legs."""
+    world.desk().place_order(NewOrder.of(market, side=side, amount=amount), intent_id=f"hand-{amount}", source="test")
+    world.sandbox.clock.advance(30)
+
+
+def test_a_sell_shrinks_to_what_is_there_and_never_grows(world):
+    frozen = freeze_plan(world)
+    planned = frozen.legs[0].order().amount.value
+    spend(world, "BTC/PYUSD", "sell", "0.45")
+    told: list[str] = []
+    outcome = carry_out(world.desk(), tell=told.append)
+    assert outcome.plan == frozen
+    sell = outcome.legs[0]
+    assert sell.state == "filled"
+    assert sell.order.filled == Decimal("0.05") < planned
+    assert any("Made smaller: 0.05 BTC instead of" in line for line in told)
+    again = carry_out(world.desk())
+    assert [leg.order for leg in again.legs] == [leg.order for leg in outcome.legs]
+    # More is there than was planned: the leg stays as it was frozen.
+    spend(world, "BTC/PYUSD", "buy", "$6000")
+    assert carry_out(world.desk(), intent_id="plan-1").legs[0].order.filled == Decimal("0.05")
+
+
+def test_a_leg_does_not_grow_when_there_is_more_than_planned(world):
+    frozen = freeze_plan(world)
+    world.admin("POST", "prices", {"BTC": "30000", "ETH": "1500", "walk": False})
+    outcome = carry_out(world.desk())
+    assert outcome.state is State.ACCEPTED
+    for leg in outcome.legs:
+        assert leg.order.quantity <= leg.leg.order().amount.value
+    assert outcome.plan == frozen
+
+
+def test_a_buy_shrinks_to_what_is_there_less_the_buffer(world):
+    goal = Goal.of({"BTC": "60", "ETH": "40"}, quote="PYUSD", band="1", buffer="500")
+    frozen = freeze_plan(world, goal)
+    assert [str(leg.side) for leg in frozen.legs] == ["buy", "buy"]
+    spend(world, "BTC/PYUSD", "buy", "$8000")
+    outcome = carry_out(world.desk(), goal)
+    first = outcome.legs[0]
+    assert first.state == "filled"
+    assert first.order.quantity < first.leg.order().amount.value
+    left = [row.available for row in world.client().balances() if row.symbol == "PYUSD" and row.chain is None]
+    assert left[0] >= Decimal(500)
+    assert (outcome.legs[1].state, outcome.state) == ("failed", State.REJECTED)
+    assert "less than the smallest trade; nothing was sent" in outcome.legs[1].note
+
+
+def test_a_leg_with_nothing_left_to_trade_is_not_sent_and_said(world):
+    frozen = freeze_plan(world)
+    assert frozen.legs[0].base == "BTC"
+    spend(world, "BTC/PYUSD", "sell", "max")
+    placed = world.orders_placed()
+    outcome = carry_out(world.desk())
+    assert outcome.legs[0].state == "failed"
+    assert "Only 0 BTC is there now" in outcome.legs[0].note
+    assert world.desk().journal.get(outcome.legs[0].intent_id).error["message"] == outcome.legs[0].note
+    assert outcome.legs[1].state == "filled", "the money is there all the same"
+    assert world.orders_placed() == placed + 1
+    assert carry_out(world.desk()).problems == outcome.problems
+
+
+@pytest.mark.parametrize("stop_at", range(1, 30))
+def test_killed_while_a_leg_shrinks_its_size_is_settled_once(world, stop_at):
+    freeze_plan(world)
+    spend(world, "BTC/PYUSD", "sell", "0.45")
+    placed = world.orders_placed()
+    with suppress(Stopped, OutcomeUnknown):
+        carry_out(world.desk(stop_at=stop_at))
+    leg = world.desk().journal.find_exactly(plans.leg_intent_id("plan-1", 1))
+    settled = leg.request if leg else None
+    try:
+        outcome = carry_out(world.desk())
+    except OutcomeUnknown:
+        outcome = None
+    assert world.orders_placed() <= placed + 2
+    after = world.desk().journal.get(plans.leg_intent_id("plan-1", 1))
+    assert settled is None or after.request == settled
+    assert outcome is None or outcome.legs[0].order.filled == Decimal("0.05")
+
+
+def test_two_processes_that_carry_out_one_plan_send_each_leg_once(world):
+    """Both see too little and size the leg; whoever was second takes the size of the first."""
+    freeze_plan(world)
+    spend(world, "BTC/PYUSD", "sell", "0.45")
+    placed = world.orders_placed()
+    other = world.desk()
+    desk = world.desk()
+    sized, calls = desk.exchange.size_order, []
+
+    async def other_is_faster(order):
+        found = await sized(order)
+        if not calls:
+            calls.append(order)
+            spend(world, "BTC/PYUSD", "buy", "$1000")
+            carry_out(other)
+        return found
+
+    desk.exchange.size_order = other_is_faster
+    outcome = carry_out(desk)
+    assert len(calls) == 1
+    assert outcome.legs[0].state == "filled"
+    assert world.orders_placed() == placed + 3
+
+
+def test_an_unattended_leg_is_told_from_a_persons_by_its_last_lots(world):
+    desk = world.desk()
+    outcome = carry_out(desk, is_unattended=True)
+    assert outcome.state is State.ACCEPTED
+    for leg in outcome.legs:
+        planned = leg.leg.order().amount.value
+        assert planned * Decimal("0.998") <= leg.order.quantity <= planned
+
+
+def test_lots_are_those_of_the_exchange(world):
+    made = plans.make(world.exchange(), GOAL)
+    sold = made.legs[0].order().amount.value
+    assert sold % world.exchange().lot_size(made.holdings[0].price) == 0
+
+
+def test_after_a_rebalance_nothing_is_left_to_do(world):
+    carry_out(world.desk())
+    assert plans.make(world.exchange(), GOAL).legs == ()
+
+
+def test_holdings_on_a_chain_count_or_are_traded_only_when_asked(world):
+    rows = [row for row in world.client().balances() if row.chain]
+    assert rows, "the sandbox opens with coins on chains"
+    targets = {"BTC": "50", "ETH": "30"}
+    left = plans.make(world.exchange(), Goal.of(targets, quote="PYUSD"))
+    counted = plans.make(world.exchange(), Goal.of(targets, quote="PYUSD", on_chain="count"))
+    assert counted.total > left.total
+    assert all(leg.chain is None for leg in counted.legs)
+    assert any("counts as cash" in skip.why for skip in counted.skips)
+
+
+def test_a_coin_that_only_a_chain_has_is_traded_there_when_asked(world):
+    goal = Goal.of({"BTC": "55", "CBBTC": "8"}, quote="PYUSD", band="0.5", on_chain="trade")
+    made = plans.make(world.exchange(), goal)
+    on_base = [leg for leg in made.legs if leg.base == "CBBTC"]
+    assert [(str(leg.side), leg.quote, leg.chain) for leg in on_base] == [("buy", "USDC", "base")]
+    outcome = carry_out(world.desk(), goal)
+    done = [leg for leg in outcome.legs if leg.leg.chain]
+    assert [(leg.state, leg.order.chain) for leg in done] == [("filled", "base")]
+    assert world.desk().journal.get(done[0].intent_id).parent_id == "plan-1"
+    with pytest.raises(Rejected, match="CBBTC"):
+        plans.make(world.exchange(), Goal.of({"BTC": "55", "CBBTC": "8"}, quote="PYUSD"))
+
+
+def test_a_coin_on_a_chain_is_sold_there_when_asked(world):
+    goal = Goal.of({"BTC": "55", "CBBTC": "0"}, quote="PYUSD", band="0.1", min_trade="1", on_chain="trade")
+    made = plans.make(world.exchange(), goal)
+    sells = [leg for leg in made.legs if leg.base == "CBBTC"]
+    assert [(str(leg.side), leg.quote, leg.chain) for leg in sells] == [("sell", "USDC", "base")]
+    outcome = carry_out(world.desk(), goal)
+    assert next(leg for leg in outcome.legs if leg.leg.chain).state == "filled"
+    counted = plans.make(world.exchange(), goal.model_copy(update={"on_chain": plans.OnChain.COUNT}))
+    assert all(leg.chain is None for leg in counted.legs)
+
+
+def test_a_coin_of_another_address_is_never_taken_for_one_that_is_known(world):
+    exchange = world.exchange()
+    balances = exchange.balances
+
+    async def with_a_fake():
+        rows = await balances()
+        real = next(row for row in rows if row.symbol == "USDC" and row.chain == "base")
+        return [*rows, real.model_copy(update={"address": "0x" + "de" * 20, "total": Decimal(10**9)})]
+
+    before = plans.make(exchange, Goal.of({"BTC": "50"}, quote="PYUSD", on_chain="count")).total
+    exchange.balances = with_a_fake
+    made = plans.make(exchange, Goal.of({"BTC": "50"}, quote="PYUSD", on_chain="count"))
+    assert abs(made.total - before) < 100
+    assert any("knows no coin of that name and address" in skip.why for skip in made.skips)
+
+
+def test_once_more_on_purpose_is_planned_anew(world):
+    first = carry_out(world.desk())
+    assert plans.asked_before(world.desk().journal, "plan-1")[2] == first.plan
+    world.admin("POST", "prices", {"BTC": "90000", "walk": False})
+    journal = world.desk().journal
+    journal.doubts.again(journal.get("plan-1"), by="test", why="once more")
+    goal, _, frozen = plans.asked_before(world.desk().journal, "plan-1")
+    assert (goal, frozen) == (GOAL, None)
+    second = carry_out(world.desk())
+    assert second.plan != first.plan
+    assert not {leg.intent_id for leg in first.legs} & {leg.intent_id for leg in second.legs}
+    assert plans.asked_before(world.desk().journal, "plan-1")[2] == second.plan
+
+
+def test_what_was_shown_is_carried_out_or_nothing(world):
+    shown = plans.make(world.exchange(), GOAL)
+    world.admin("POST", "prices", {"BTC": "90000", "walk": False})
+    outcome = carry_out(world.desk(), shown=shown, named="main, version 1")
+    assert outcome.plan == shown
+    assert plans.asked_before(world.desk().journal, "plan-1")[1] == "main, version 1"
+    other = plans.make(world.exchange(), GOAL)
+    with pytest.raises(IntentConflict, match="another plan than the one you were shown"):
+        carry_out(world.desk(), shown=other, named="main, version 1")
+    assert world.orders_placed() == 2

@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-
 from tests.client.desk.test_reconcile import BUY, FAR, lose, place_by_hand, state
+
 from tradehook.desk.intents import State
 from tradehook.errors import IntentConflict, InvalidInput, Rejected
 from tradehook.models import NewOrder

@@ -269,6 +269,10 @@ class TrueMarkets:
         """From the published table; see `increments.py`."""
         return increment_at(price).lot
 
+    def bound_order(self, order: SizedOrder, *, at: Decimal) -> SizedOrder:
+        """A market order as a limit at a price on the grid; see `Exchange.bound_order`."""
+        return sizing.bound(order, at=at)
+
     def tag_order(self, order: SizedOrder, *, by: str) -> SizedOrder:
         """The order a few lots (or cents) smaller, at most a thousandth; see `Exchange.tag_order`."""
         return sizing.tag(order, by=by)

@@ -10,7 +10,6 @@ import base64
 import binascii
 import json
 import os
-import stat
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,12 +20,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from tradehook.errors import ConfigurationError, InvalidInput
+from tradehook.private_files import read_private
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _COORDINATE_BYTES = 32
-_LARGEST_FILE_BYTES = 64_000
 _LARGEST_EFFORT = 2**25
 """What OpenSSL and OWASP use comes to some hundred thousands, doubled a few times; this is a few seconds."""
 _LONGEST_HEAD = 1_024
@@ -142,24 +141,12 @@ def read_secret(path: Path) -> bytes:
     """
     path = _at_home(path)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        return read_private(path, what="key file", harm="if others may have read it, make a new key")
     except FileNotFoundError:
         raise ConfigurationError(
             f"There is no key file at {path}. Make one with `tradehook keys new`, bring one with "
             f"`tradehook keys import FILE`, or start the sandbox: `tradehook-sandbox serve --key-file {path}`."
         ) from None
-    except OSError as error:
-        raise ConfigurationError(
-            f"The key file {path} could not be opened: {error.strerror} (links are not followed)."
-        ) from None
-    facts = os.fstat(descriptor)
-    try:
-        _check_access(path, facts)
-    except ConfigurationError:
-        os.close(descriptor)
-        raise
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(_LARGEST_FILE_BYTES)
 
 
 def _at_home(path: Path) -> Path:
@@ -171,18 +158,6 @@ def _at_home(path: Path) -> Path:
     if "\0" in str(found):
         raise ConfigurationError("The key file's name holds a zero byte: no file has such a name.")
     return found
-
-
-def _check_access(path: Path, facts: os.stat_result) -> None:
-    if not stat.S_ISREG(facts.st_mode):
-        raise ConfigurationError(f"{path} is not a plain file.")
-    if facts.st_uid not in (os.getuid(), 0):
-        raise ConfigurationError(f"The key file {path} belongs to another user.")
-    if facts.st_mode & 0o077:
-        raise ConfigurationError(
-            f"The key file {path} can be read by others (mode {stat.S_IMODE(facts.st_mode):04o}). "
-            f"Close it with `chmod 600 {path}`; if others may have read it, make a new key."
-        )
 
 
 def load(path: Path, *, key_id: str | None = None, passphrase: str | None = None) -> FileSigner:

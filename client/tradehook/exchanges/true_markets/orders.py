@@ -14,7 +14,7 @@ from tradehook.amounts import plain
 from tradehook.errors import InsufficientFunds, InvalidInput, InvalidOrder, PayloadMismatch, UnexpectedResponse
 from tradehook.exchanges.true_markets import parse
 from tradehook.exchanges.true_markets.auth import stamp
-from tradehook.exchanges.true_markets.pages import PAGE_SIZE
+from tradehook.exchanges.true_markets.pages import PAGE_SIZE, vendor_word
 from tradehook.models import Order, OrderStatus, Side, Unit
 from tradehook.wire import Request, Write, encode_json
 
@@ -106,7 +106,7 @@ def page(url: str, *, statuses: tuple[OrderStatus, ...], cursor: str | None) -> 
     """One page of the list, newest first."""
     params = [("limit", str(PAGE_SIZE))]
     if statuses:
-        params.append(("status", ",".join(parse.VENDOR_STATUS[status] for status in statuses)))
+        params.append(("status", ",".join(vendor_word(status, parse.VENDOR_STATUS) for status in statuses)))
     if cursor:
         params.append(("cursor", cursor))
     return Request("GET", f"{url}/orders", params=tuple(params))

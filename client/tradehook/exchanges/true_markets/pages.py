@@ -8,20 +8,22 @@ See: truemarkets-api 5.5.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
+from tradehook.errors import InvalidInput
 from tradehook.exchanges.true_markets import parse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from tradehook.session import Session
     from tradehook.wire import Request, Response
 
 PAGE_SIZE = 100
 
-
 Item = TypeVar("Item")
+StatusT = TypeVar("StatusT", bound=StrEnum)
 
 
 async def each(
@@ -88,3 +90,10 @@ def _moved_on(cursor: str, *, last: datetime | None) -> str:
         return (at + timedelta(seconds=1)).astimezone(UTC).isoformat().replace("+00:00", "Z")
     except OverflowError:
         return cursor
+
+
+def vendor_word(status: StatusT, words: Mapping[StatusT, str]) -> str:
+    """The exchange's word for one of our statuses. Raises `InvalidInput` where it has none."""
+    if status not in words:
+        raise InvalidInput(f"Nothing can be listed by {status}: that is our word for one the exchange made up.")
+    return words[status]

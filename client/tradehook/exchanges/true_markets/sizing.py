@@ -6,7 +6,7 @@ Pure: the prices, balances and assets it needs are given. Rounds down, never up,
 from __future__ import annotations
 
 import hashlib
-from decimal import ROUND_DOWN, Context, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Context, Decimal
 from typing import TYPE_CHECKING
 
 from tradehook.amounts import Amount, plain
@@ -117,6 +117,20 @@ def size_on_chain(order: NewOrder, *, assets: Sequence[Asset], balances: Sequenc
     )
 
 
+def bound(order: SizedOrder, *, at: Decimal) -> SizedOrder:
+    """A market order as a limit at a price, never worse than that; see `Exchange.bound_order`."""
+    tick = increment_at(at).tick
+    toward = ROUND_FLOOR if order.side is Side.BUY else ROUND_CEILING
+    price = (at / tick).to_integral_value(toward) * tick
+    quantity = order.quantity if order.unit is Unit.BASE else order.quantity / price
+    quantity = round_quantity(quantity, price=price)
+    if quantity == 0 or quantity * price < MINIMUM_NOTIONAL:
+        raise InvalidInput(
+            f"At {plain(price)} that is less than the smallest order of {order.base}; order a little more."
+        )
+    return order.model_copy(update={"price": price, "quantity": quantity, "unit": Unit.BASE, "bounded": True})
+
+
 def tag(order: SizedOrder, *, by: str) -> SizedOrder:
     """An order at the exchange a few lots (or cents) smaller, at most a thousandth: see `Exchange.tag_order`."""
     price = order.price or order.reference_price
@@ -194,4 +208,6 @@ def _sized(order: NewOrder, *, quantity: Decimal, unit: Unit, reference_price: D
         chain=order.chain,
         typed=str(order.amount),
         reference_price=reference_price,
+        good_for=order.good_for,
+        max_slippage=order.max_slippage,
     )

@@ -16,7 +16,7 @@ from tradehook.errors import InvalidInput
 from tradehook.exchanges.true_markets import parse, parse_transfers, sizing
 from tradehook.exchanges.true_markets.auth import stamp
 from tradehook.exchanges.true_markets.orders import agrees, check_digest, check_id, mismatch, money
-from tradehook.exchanges.true_markets.pages import PAGE_SIZE
+from tradehook.exchanges.true_markets.pages import PAGE_SIZE, vendor_word
 from tradehook.transfers import SizedTransfer, Transfer, TransferStatus
 from tradehook.wire import Request, Write
 
@@ -120,7 +120,7 @@ def page(url: str, *, status: TransferStatus | None, cursor: str | None) -> Requ
     """One page of the list, newest first. The exchange takes one status word here, not several."""
     params = [("limit", str(PAGE_SIZE))]
     if status is not None:
-        params.append(("status", parse_transfers.VENDOR_STATUS[status]))
+        params.append(("status", vendor_word(status, parse_transfers.VENDOR_STATUS)))
     if cursor:
         params.append(("cursor", cursor))
     return Request("GET", f"{url}/transfers", params=tuple(params))

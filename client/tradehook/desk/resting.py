@@ -1,0 +1,85 @@
+"""Orders that rest only for a while. The exchange knows no expiry, so tradehook cancels them itself.
+
+That happens in every sweep (`Desk.sweep`), so a program that sweeps must run: the bot, a sensor, or
+`tradehook order expire`. Canceling passes every limit and may be repeated.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from tradehook.desk.canceling import cancel
+from tradehook.desk.intents import PLACED, iso
+from tradehook.errors import TradehookError
+
+if TYPE_CHECKING:
+    from tradehook.desk.attempts import Attempts
+    from tradehook.desk.intents import Intent
+    from tradehook.models import Order, SizedOrder
+
+_log = logging.getLogger(__name__)
+
+AT_ONCE = timedelta(seconds=30)
+"""When a bounded order is canceled at the latest, should whoever sent it be gone."""
+_LOOKS = (0.2, 0.5, 1.0, 2.0)
+"""How long a bounded order may take to trade, pause by pause."""
+
+
+def good_until(sized: SizedOrder, *, now: float) -> str | None:
+    """When tradehook cancels what is left of it, as the journal's column holds it."""
+    lasts = AT_ONCE if sized.bounded else sized.good_for
+    return iso(datetime.fromtimestamp(now, UTC) + lasts) if lasts is not None else None
+
+
+async def expire(attempts: Attempts, *, only: str | None = None) -> list[Intent]:
+    """Cancel every order of this account whose time is up; the intents it was asked for.
+
+    `only` names the one intent that is looked at. An order that cannot be canceled now is left for the next time.
+    """
+    now = datetime.fromtimestamp(attempts.exchange.session.line.now(), UTC)
+    due = [
+        intent
+        for intent in attempts.journal.open_orders(attempts.exchange.host)
+        if intent.good_until is not None and intent.good_until <= now and intent.order_id
+        if only is None or intent.intent_id == only
+    ]
+    if not due:
+        return []
+    account_id = await attempts.exchange.account_id()
+    return [
+        attempts.journal.get(intent.intent_id)
+        for intent in due
+        if intent.account_id == account_id and await _cancel(attempts, intent, why="its time is up")
+    ]
+
+
+async def cancel_rest(attempts: Attempts, intent: Intent) -> None:
+    """Give a bounded order the moment that it needs to trade, then cancel what is left of it."""
+    sized = intent.sized
+    if sized is None or not sized.bounded or intent.state not in PLACED:
+        return
+    line = attempts.exchange.session.line
+    for pause in _LOOKS:
+        try:
+            if (await attempts.follow(attempts.journal.get(intent.intent_id))).is_final:
+                return
+        except TradehookError as error:
+            _log.warning("Order %s could not be read: %s", intent.order_id, error.message)
+        await line.pause(pause)
+    if await _cancel(attempts, intent, why="it is bounded"):
+        for pause in _LOOKS:
+            if (await attempts.follow(attempts.journal.get(intent.intent_id))).is_final:
+                return
+            await line.pause(pause)
+
+
+async def _cancel(attempts: Attempts, intent: Intent, *, why: str) -> Order | None:
+    try:
+        order = await cancel(attempts, intent.order_id or "")
+    except TradehookError as error:
+        _log.warning("Order %s could not be canceled (%s): %s", intent.order_id, why, error.message)
+        return None
+    attempts.journal.note(intent.intent_id, "expired", {"why": why, "status": str(order.status)})
+    return order
