@@ -38,6 +38,7 @@ coverage: $(READY) ## Run all tests and report what they never reach
 bench: $(READY) ## Measure, beside a named peer in the same run
 	@$(BIN)/python benchmarks/line.py
 	@$(BIN)/python benchmarks/client.py
+	@$(BIN)/python benchmarks/journal.py
 
 prove: $(READY) ## Run the long proofs: races and faults by the hundred
 	@$(BIN)/python -m pytest -m prove -s

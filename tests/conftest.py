@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import socket
@@ -118,3 +119,23 @@ def start_sandbox(tmp_path_factory):
 def sandbox_server(start_sandbox) -> SandboxServer:
     """One sandbox for everything that does not disturb others."""
     return start_sandbox("--rate-limit", "0")
+
+
+def _load_postgres():
+    spec = importlib.util.spec_from_file_location("tradehook_postgres", Path(__file__).with_name("postgres.py"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault("tradehook_postgres", module)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A real PostgreSQL server. Where it is missing, that is said, and nothing is passed over."""
+    module = _load_postgres()
+    programs = module.find_programs()
+    if programs is None:
+        pytest.fail("This test needs a PostgreSQL server to start: apt-get install postgresql", pytrace=False)
+    server = module.PostgresServer(programs)
+    yield server
+    server.close()

@@ -113,6 +113,7 @@ def check(token_file: TokenFile = None) -> None:
     from tradehook.client import connect
     from tradehook.desk.guard import check_address
     from tradehook.desk.journal import Journal
+    from tradehook.desk.schema import shown
     from tradehook.errors import GuardRefused
     from tradehook_bot import setup as steps
     from tradehook_bot.access import Access
@@ -137,7 +138,7 @@ def check(token_file: TokenFile = None) -> None:
             check_address(client.exchange, limits=journal.limits)
         except GuardRefused as error:
             typer.echo(f"writes    {error.message}")
-    typer.echo(f"journal   {account.journal_url}")
+    typer.echo(f"journal   {shown(journal.engine)}")
     typer.echo(f"trading   {journal.trading_state()['state']}")
     if not users:
         raise typer.Exit(USAGE)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError, TimedOut
 
-from tradehook.desk.intents import State
+from tradehook.desk.intents import SENDERS, State
 from tradehook.desk.schema import writing
 from tradehook.desk.tables import EVENT
 from tradehook_bot import news
@@ -82,7 +82,7 @@ class Alerts:
         doubtful = [
             intent.intent_id
             for intent in self._house.journal.list(states=[State.UNKNOWN], limit=_MOST_DOUBTS)
-            if intent.state is not State.UNKNOWN and intent.intent_id not in self._told_doubt
+            if intent.state in SENDERS and intent.intent_id not in self._told_doubt
         ]
         if doubtful:
             self._tell(dict.fromkeys(doubtful))

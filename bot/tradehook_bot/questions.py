@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from tradehook.desk import guard
+from tradehook.desk.questions import questions
 from tradehook.errors import GuardRefused
 from tradehook.render import kept_words
 from tradehook_bot import cards, keyboards
@@ -58,6 +59,11 @@ async def ask_sized(
     quote, balances = await asyncio.gather(current_price(house, sized), house.client.balances())
     terms = cards.Terms.of(sized, quote, fee_rate=capabilities.fee_rate_observed)
     cards.check_funds(terms, balances, command=str(sized.side))
+    exchange = house.client.exchange
+    account_id = await exchange.account_id()
+    odd = await house.store.do(
+        questions, house.journal.engine, sized, host=exchange.host, account_id=account_id, balances=balances
+    )
     lifetime = cards.lifetime(sized, house.settings)
     tolerance = house.settings.tolerance_percent
     proposal, token = await house.store.do(
@@ -79,7 +85,7 @@ async def ask_sized(
         tolerance_percent=tolerance,
         expires_at=proposal.expires_at,
         seconds=round(lifetime.total_seconds()),
-        notes=(*notes, *(f"{words[0].upper()}{words[1:]}." for words in kept_words(sized))),
+        notes=(*notes, *odd, *(f"{words[0].upper()}{words[1:]}." for words in kept_words(sized))),
     )
     message_id = await house.voice.say(chat_id, body, keyboard=keyboards.question(token, deed=terms.deed))
     await house.store.do(house.proposals.bind, proposal.proposal_id, message_id=message_id)
@@ -99,7 +105,7 @@ async def check_open(house: House) -> None:
         GuardRefused: it is.
     """
     trading = await house.store.do(house.journal.trading_state)
-    if trading["state"] != "NORMAL":
+    if trading["state"] == "HALTED":  # REDUCING still lets sells through: the desk tells which
         why = f": {trading['why']}" if trading["why"] else ""
         raise GuardRefused(
             f"Trading is frozen by {trading['changed_by']}{why}. Nothing was sent. /resume lifts it.",

@@ -51,7 +51,12 @@ class Sweeper:
     async def tick(self) -> None:
         """Begin a look if it is time to, and take in what one has found. Reads only."""
         if self._look is None:
-            waiting = await self._house.store.do(self._house.journal.open_orders, self._house.client.exchange.host)
+            journal, host = self._house.journal, self._house.client.exchange.host
+            # What is in doubt is looked for in the same sweep; its news reaches people by the journal, too.
+            waiting = [
+                *await self._house.store.do(journal.open_orders, host),
+                *await self._house.store.do(journal.doubts.list, host),
+            ]
             if not waiting or time.monotonic() - self._looked_at < self._pause_seconds(waiting):
                 return
             self._look = asyncio.ensure_future(asyncio.wrap_future(in_thread(self._house.client.desk.sweep)))

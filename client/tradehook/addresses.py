@@ -43,6 +43,21 @@ def check_address(address: str, *, network: str) -> str:
     return check(address.strip())
 
 
+def check_typed_address(address: str, *, network: str) -> str:
+    """The same for what a person types: an EVM address must be written with its checksum, in mixed case.
+
+    Raises:
+        InvalidInput: it cannot be an address on that network, or nothing in it tells a mistyped letter.
+    """
+    checked = check_address(address, network=network)
+    if network in EVM_NETWORKS and address.strip() != checked:
+        raise InvalidInput(
+            "That address is written in one case, which leaves its checksum out, so a mistyped letter would not be "
+            "seen. Copy it in mixed case, from where it was made."
+        )
+    return checked
+
+
 def _evm(address: str) -> str:
     if not _EVM.fullmatch(address):
         raise InvalidInput("That is not an EVM address: it is 0x and 40 digits of 0-9 and a-f.")

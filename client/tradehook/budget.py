@@ -39,16 +39,20 @@ class Budget:
                 self._sent.popleft()
             if now < self._closed_until:
                 return self._closed_until - now
-            allowed = self.requests - (self.reserve if lane == "read" else 0)
+            allowed = self._allowed(lane)
             if len(self._sent) < allowed:
                 self._sent.append(now)
                 return 0.0
             return max(self._sent[len(self._sent) - allowed] + self.window_seconds - now, 0.01)
 
-    def left(self, *, now: float) -> int:
-        """How many permits are left in this window, reserve included."""
+    def left(self, *, now: float, lane: Lane = "money") -> int:
+        """How many permits are left for a lane in this window; for money, that is the reserve as well."""
         with self._lock:
-            return max(self.requests - sum(1 for at in self._sent if at > now - self.window_seconds), 0)
+            used = sum(1 for at in self._sent if at > now - self.window_seconds)
+            return max(self._allowed(lane) - used, 0)
+
+    def _allowed(self, lane: Lane) -> int:
+        return self.requests - (self.reserve if lane == "read" else 0)
 
     def learn(self, response: Response, *, now: float, server_now: float) -> None:
         """Close the window early when the server says that nothing is left.

@@ -375,7 +375,7 @@ def open_desk(settings: Settings, *, exchange: Exchange | None = None) -> Desk:
     patience = Patience(horizon_seconds=settings.horizon_seconds, look_seconds=settings.look_seconds)
     return Desk(
         exchange,
-        journal=Journal.open(settings.journal_url),
+        journal=Journal.open(settings.journal_url, may_upgrade=settings.may_upgrade),
         account=settings.account,
         patience=patience,
         check_chosen=settings.check_chosen,

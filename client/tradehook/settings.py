@@ -1,7 +1,7 @@
 """Settings: from the environment (or a connection) to values, read once and checked at once.
 
-`sandbox` is the default. `TRADEHOOK_ENVIRONMENT=live` reads real accounts; until the desk's limits are
-built, it writes nothing (see `desk/guard.py`).
+`sandbox` is the default. `TRADEHOOK_ENVIRONMENT=live` reads real accounts; what is written to them is up to the
+limits that `tradehook go-live` makes (see `desk/guard.py`). Several accounts stand in one file, see `accounts.py`.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tradehook.errors import ConfigurationError
+from tradehook.accounts import read_accounts
+from tradehook.errors import ConfigurationError, GuardRefused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,10 @@ class Settings:
     environment: str = "sandbox"
     account: str = "main"
     """What people call the account; in Airflow, the connection id."""
+    is_chosen: bool = True
+    """Whether somebody said which account; without that, it is the one that the file of accounts begins with."""
+    must_choose: tuple[str, ...] = ()
+    """Several live accounts of which none was chosen: reads use `account`, writes refuse."""
     url: str | None = None
     """The exchange's address when it is not the environment's own."""
     prefix: str = "/v1/conductor"
@@ -39,7 +44,10 @@ class Settings:
     key_passphrase: str | None = field(default=None, repr=False)
     needs_key: bool = True
     """Whether a key that cannot be used is said at once; prices need none."""
-    journal_url: str = ""
+    journal_url: str = field(default="", repr=False)
+    """Where intents are kept. May hold a database's password, so it is never shown whole."""
+    may_upgrade: bool = True
+    """Whether a journal of an older version is brought up to this one when it is opened. Tasks may not."""
     timeout_seconds: float = 30.0
     """How long one request may take. After that, a write has an unknown outcome."""
     look_seconds: float = 10.0
@@ -63,15 +71,17 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, **overrides: str | Path | None) -> Settings:
-        """Read `TRADEHOOK_*`; what is given as an argument and is not `None` wins.
+        """Read `TRADEHOOK_*` and the file of accounts; what is given as an argument and is not `None` wins.
+
+        An argument wins over the environment, the environment over the account's table in the file.
 
         Raises:
             ConfigurationError: a value cannot be used; names the setting.
+            InvalidInput: the file of accounts has none of that name.
         """
         env = os.environ if environ is None else environ
         names = {
             "environment": "TRADEHOOK_ENVIRONMENT",
-            "account": "TRADEHOOK_ACCOUNT",
             "url": "TRADEHOOK_TRUE_MARKETS_URL",
             "prefix": "TRADEHOOK_TRUE_MARKETS_PREFIX",
             "key_file": "TRADEHOOK_TRUE_MARKETS_KEY_FILE",
@@ -79,17 +89,38 @@ class Settings:
             "key_passphrase": "TRADEHOOK_TRUE_MARKETS_KEY_PASSPHRASE",
             "journal_url": "TRADEHOOK_JOURNAL_URL",
         }
-        values: dict[str, str | Path | float] = {}
-        for name, variable in names.items():
-            value = overrides.get(name) or env.get(variable)
-            if value:
-                values[name] = Path(value) if name == "key_file" else str(value)
-        for name, least, most in _DURATIONS:
-            if seconds := env.get(f"TRADEHOOK_{name.upper()}"):
-                values[name] = _seconds(seconds, name=f"TRADEHOOK_{name.upper()}", least=least, most=most)
+        accounts = read_accounts(env)
+        name = overrides.get("account") or env.get("TRADEHOOK_ACCOUNT")
+        account = accounts.find(str(name)) if name else accounts.default
+        values: dict[str, Any] = {**account.values, "account": account.name}
+        values["is_chosen"] = bool(name) or not accounts.accounts
+        values["must_choose"] = () if name else accounts.must_choose
+        for field_name, variable in names.items():
+            if value := overrides.get(field_name) or env.get(variable):
+                values[field_name] = str(value)
+        if "key_file" in values:
+            values["key_file"] = Path(values["key_file"])
+        for field_name, least, most in _DURATIONS:
+            if seconds := env.get(f"TRADEHOOK_{field_name.upper()}"):
+                values[field_name] = _seconds(seconds, name=f"TRADEHOOK_{field_name.upper()}", least=least, most=most)
         if "journal_url" not in values:
             values["journal_url"] = default_journal_url(env)
-        return replace(cls(), **values)  # type: ignore[arg-type]
+        return replace(cls(), **values)
+
+    def check_chosen(self) -> None:
+        """Refuse to write while it is open which account is meant.
+
+        Raises:
+            GuardRefused: `rule` is `account`.
+        """
+        if self.must_choose:
+            raise GuardRefused(
+                f"There are several live accounts ({', '.join(self.must_choose)}) and none was chosen, so nothing is "
+                f"sent. Add --account {self.must_choose[0]}, or set TRADEHOOK_ACCOUNT.",
+                rule="account",
+                limit=", ".join(self.must_choose),
+                actual="none chosen",
+            )
 
     @property
     def is_live(self) -> bool:

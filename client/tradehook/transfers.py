@@ -84,6 +84,8 @@ class Destination(Value):
     address: str
     added_by: str
     added_at: datetime
+    day_cap: Decimal | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """The most that may go there a day, in the account's money."""
 
 
 class SizedTransfer(Value):

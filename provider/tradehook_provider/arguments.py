@@ -35,15 +35,9 @@ def new_order(
     from tradehook.amounts import parse_decimal, parse_duration
     from tradehook.models import NewOrder
 
-    if price is not None and good_for is None:
-        raise InvalidInput(
-            "A limit order of a DAG says how long it may rest: good_for='12h'. What rests longer would meet the next "
-            "run's order.",
-            suggestions=("good_for='12h'",),
-        )
     limit = None if price is None else parse_decimal(as_text(price, what="price"), what="price")
     try:
-        return NewOrder.of(
+        order = NewOrder.of(
             as_text(market, what="market"),
             side=as_text(side, what="side").lower(),
             amount=as_text(amount, what="amount"),
@@ -60,6 +54,12 @@ def new_order(
         raise InvalidInput(
             f"The {'.'.join(str(part) for part in wrong['loc'])} cannot be used: {wrong['msg']}."
         ) from None
+    if order.price is not None and order.good_for is None:
+        raise InvalidInput(
+            "A limit order of a DAG says how long it may rest, so that it never meets the next run's: good_for='12h'.",
+            suggestions=("good_for='12h'",),
+        )
+    return order
 
 
 def as_text(value: object, *, what: str) -> str:

@@ -21,7 +21,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from tradehook.errors import ConfigurationError
 from tradehook.settings import ENVIRONMENTS, Settings, default_journal_url
@@ -85,6 +85,8 @@ def settings_of(connection: Fields, *, extra: Mapping[str, Any], journal: Fields
         key_id=connection.login or None,
         key_passphrase=text(extra, "key_passphrase", name=name),
         journal_url=journal_url_of(journal) if journal else default_journal(),
+        # Of many tasks, some old and some new, none may change the journal under the others.
+        may_upgrade=False,
     )
     if key_path:
         settings = replace(settings, key_file=Path(key_path))
@@ -148,17 +150,37 @@ def address(host: str | None, port: int | None, *, name: str, needs_tls: bool) -
 
 
 def journal_url_of(journal: Fields) -> str:
-    """The journal that an `sqlite` connection points to: its host (or schema) is the file's full path.
+    """The journal that an `sqlite` or `postgres` connection points to.
+
+    Of `sqlite`, the host (or schema) is the file's full path. Of `postgres`, the schema is the database.
 
     Raises:
-        ConfigurationError: it is another type, or not a full path.
+        ConfigurationError: it is another type, or does not name a journal.
     """
+    if journal.conn_type == "postgres":
+        return _server_url_of(journal)
     path = journal.host or journal.schema or ""
     if journal.conn_type != "sqlite" or not path.startswith("/"):
         raise ConfigurationError(
-            f"Connection {journal.conn_id} should be of type sqlite, its host the full path of the journal."
+            f"Connection {journal.conn_id} should be of type sqlite, its host the full path of the journal; "
+            "or of type postgres, its schema the database."
         )
     return f"sqlite:///{path}"
+
+
+def _server_url_of(journal: Fields) -> str:
+    if not journal.host or not journal.schema:
+        raise ConfigurationError(f"Connection {journal.conn_id} needs a host, and the database as its schema.")
+    if getattr(journal, "extra", None) not in (None, "", "{}"):
+        # An sslmode that is read past would quietly trust less than was asked.
+        raise ConfigurationError(
+            f"Connection {journal.conn_id} has extras, which are not read for a journal. Leave them empty and set "
+            "PGSSLMODE and PGSSLROOTCERT for the workers, or write the whole address into TRADEHOOK_JOURNAL_URL."
+        )
+    user = quote(journal.login or "", safe="")
+    password = f":{quote(journal.password, safe='')}" if journal.password else ""
+    port = f":{journal.port}" if journal.port else ""
+    return f"postgresql://{user}{password}{'@' if user else ''}{journal.host}{port}/{quote(journal.schema, safe='')}"
 
 
 def default_journal() -> str:

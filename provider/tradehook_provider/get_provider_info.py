@@ -82,8 +82,8 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "journal_conn_id": {
                         "label": "Journal connection id",
-                        "description": "An sqlite connection whose host is the journal's path; "
-                        "empty: TRADEHOOK_JOURNAL_URL, else tradehook's own place.",
+                        "description": "An sqlite connection whose host is the journal's path, "
+                        "or a postgres one; empty: TRADEHOOK_JOURNAL_URL, else tradehook's own place.",
                         "schema": {"type": ["string", "null"]},
                     },
                 },

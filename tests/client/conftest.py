@@ -32,12 +32,9 @@ class World:
     folder: Path
     sandbox: Sandbox
     key: dict[str, Any]
+    journal_url: str
     lines: list[MemoryLine] = field(default_factory=list)
     desks: list[Desk] = field(default_factory=list)
-
-    @property
-    def journal_url(self) -> str:
-        return f"sqlite:///{self.folder}/journal.db"
 
     def exchange(self, *, environment: str = "sandbox", base_url: str = URL, stop_at: int | None = None) -> TrueMarkets:
         line = MemoryLine(self.sandbox.respond, clock=self.sandbox.clock, stop_at=stop_at)
@@ -81,7 +78,23 @@ class World:
 
 
 @pytest.fixture
-def make_world(tmp_path):
+def store(request):
+    """The address of a new journal in a folder: SQLite's, or a database of a real server where a test asks for both."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return lambda folder: f"sqlite:///{folder}/journal.db"
+    server = request.getfixturevalue("postgres")
+    return lambda _folder: server.new_database()
+
+
+def pytest_generate_tests(metafunc):
+    """What a module runs on both kinds of journal, it says: `STORES = ("sqlite", "postgres")`."""
+    stores = getattr(metafunc.module, "STORES", None)
+    if stores and "store" in metafunc.fixturenames:
+        metafunc.parametrize("store", stores, indirect=True)
+
+
+@pytest.fixture
+def make_world(tmp_path, store):
     worlds = []
 
     def make(**options: Any) -> World:
@@ -89,7 +102,7 @@ def make_world(tmp_path):
         sandbox = Sandbox(**options)
         folder = tmp_path / f"world{len(worlds)}"
         folder.mkdir()
-        worlds.append(World(folder=folder, sandbox=sandbox, key=sandbox.key_file()))
+        worlds.append(World(folder=folder, sandbox=sandbox, key=sandbox.key_file(), journal_url=store(folder)))
         return worlds[-1]
 
     yield make

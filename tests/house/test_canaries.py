@@ -21,6 +21,7 @@ import traceback
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import count
 from urllib.parse import quote
 
 import pytest
@@ -137,7 +138,11 @@ def runs(server, tmp_path_factory):
         for handler in (handlers["bare"], handlers["protected"]):
             root.addHandler(handler)
         try:
-            _work(server, replace(Settings.from_environment(environment(server, folder)), timeout_seconds=1.0), done)
+            _work(
+                server,
+                replace(Settings.from_environment(environment(server, folder)), timeout_seconds=1.0, look_seconds=0.0),
+                done,
+            )
             asyncio.run(_work_async(server, Settings.from_environment(environment(server, folder)), done))
         finally:
             for logger, level in levels.items():
@@ -203,6 +208,7 @@ def _work(server, settings: Settings, done: Runs) -> None:
             "Response": Response(200, {"set-cookie": held.access}, held.access.encode()),
             "Write": client.exchange.cancel_order("abc"),
         }  # fmt: skip
+        amounts = count(11)  # each its own: the twin of one in doubt would be refused
         for kind, more in (
             ("error_after", {"status": 502}), ("error_before", {"status": 401}), ("error_before", {"status": 403}),
             ("error_before", {"status": 500}), ("timeout_after", {"delay_seconds": 2}), ("truncated", {}), ("garbled", {}),
@@ -210,7 +216,10 @@ def _work(server, settings: Settings, done: Runs) -> None:
         ):  # fmt: skip
             for path in ("/orders", "/execute"):
                 server.fault(kind, path=path, times=9, **more)
-                for order in (NewOrder.of("BTC/PYUSD", side="buy", amount="0.001"), on_chain):
+                for order in (
+                    NewOrder.of("BTC/PYUSD", side="buy", amount=f"0.00{next(amounts)}"),
+                    NewOrder.of("CBBTC/USDC", side="buy", amount=f"$5.{next(amounts)}", chain="base"),
+                ):
                     try:
                         client.place_order(order)
                     except TradehookError as error:
@@ -230,7 +239,7 @@ async def _work_async(server, settings: Settings, done: Runs) -> None:
     client = connect_async(settings)
     try:
         await client.balances()
-        await client.place_order(NewOrder.of("BTC/PYUSD", side="buy", amount="0.001"))
+        await client.place_order(NewOrder.of("BTC/PYUSD", side="buy", amount="0.0051"))
         async for update in client.watch_prices(["BTC"]):
             assert not isinstance(update, PriceGap)
             break

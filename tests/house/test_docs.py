@@ -17,10 +17,11 @@ from tradehook_sandbox.stage import free_port
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 TYPED = [
-    *sorted((ROOT / "docs" / "tutorials").glob("*.md")),
+    *sorted(set((ROOT / "docs" / "tutorials").glob("*.md")) - {ROOT / "docs" / "tutorials" / "first-live-trade.md"}),
     ROOT / "docs" / "how-to" / "use-the-sandbox-without-tradehook.md",
 ]
-"""Pages whose commands are typed in, one after the other."""
+"""Pages whose commands are typed in, one after the other. (The first live trade asks questions: it is typed at a terminal
+in `tests/client/cli/test_first_live_trade.py`.)"""
 SERVICES = {"tradehook-sandbox serve": "ready http", "tradehook-bot run": "serves main"}
 """What stays running in a terminal of its own, and what shows that it does."""
 

@@ -89,6 +89,24 @@ def test_the_journal_may_be_a_connection():
         settings_of(conn(), extra={}, journal=journal)
 
 
+def test_the_journal_may_be_in_postgresql():
+    fields = {"conn_id": "j", "conn_type": "postgres", "host": "db", "login": "me", "password": "p@/s", "port": 5433}
+    journal = SimpleNamespace(**{**vars(conn()), **fields, "schema": "desk"})
+    settings = settings_of(conn(), extra={}, journal=journal)
+    assert settings.journal_url == "postgresql://me:p%40%2Fs@db:5433/desk"
+    assert "p%40" not in repr(settings)
+    journal.extra = '{"sslmode": "verify-full"}'
+    with pytest.raises(ConfigurationError, match="PGSSLMODE"):
+        settings_of(conn(), extra={}, journal=journal)
+    journal.schema = None
+    with pytest.raises(ConfigurationError, match="database"):
+        settings_of(conn(), extra={}, journal=journal)
+
+
+def test_a_task_never_upgrades_the_journal():
+    assert read().may_upgrade is False
+
+
 PEM = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49/+==\n-----END PRIVATE KEY-----\n"
 PEOPLE_AND_PLACE = (
     f"11111111-2222-4333-8444-555555555555:{quote(PEM, safe='')}@127.0.0.1:8787/"

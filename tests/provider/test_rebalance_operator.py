@@ -75,12 +75,20 @@ def test_clearing_a_done_rebalance_trades_nothing(run_dag, account):
 
 
 def test_an_unknown_leg_fails_the_task_without_retry(run_dag, account):
-    account.fault("error_after", status=503)
+    account.fault("error_before", status=503)
     for _ in range(2):
         run = run_dag("rebalance_now", at=AT)
         assert (run.state, run.tries("rebalance")) == ("failed", 1)
         assert "UNKNOWN: The order was sent" in run.output
-    assert account.orders() == 1
+    assert account.orders() == 0
+
+
+def test_a_leg_whose_answer_was_lost_is_found_again(run_dag, account):
+    account.fault("error_after", status=503)
+    run = run_dag("rebalance_now", at=AT)
+    assert run.state == "success", run.output
+    assert [leg["state"] for leg in run.result("rebalance")["legs"]] == ["filled", "filled"]
+    assert account.orders() == 2
 
 
 def test_a_leg_that_was_refused_fails_the_task_with_the_whole_story(run_dag, account):

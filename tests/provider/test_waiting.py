@@ -13,7 +13,7 @@ from tradehook_airflow_home import connect
 
 pytestmark = pytest.mark.usefixtures("airflow_database")
 
-FAR = {"price": "50000"}
+FAR = {"price": "50000", "good_for": "1h"}
 CONTEXT = {
     "ti": SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1, xcom_push=lambda **_: None),
     "dag_run": SimpleNamespace(run_type="manual"),
@@ -338,7 +338,7 @@ def test_a_sensor_for_a_doubtful_intent_fails_and_says_so(account):
     from tradehook.errors import OutcomeUnknown
     from tradehook_provider.sensors.orders import OrderSensor
 
-    account.fault("error_after", status=503)
+    account.fault("error_before", status=503)
     with pytest.raises(OutcomeUnknown):
         place(account, intent_id="lost")
     for deferrable in (True, False):

@@ -11,7 +11,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tradehook import __version__
-from tradehook.cli import debugging, destinations, doctor, intents, keys, market, orders, prices, transfers
+from tradehook.cli import (
+    accounts,
+    assets,
+    debugging,
+    destinations,
+    doctor,
+    freezing,
+    going_live,
+    intents,
+    journal,
+    keys,
+    limits,
+    market,
+    orders,
+    prices,
+    rebalance,
+    targets,
+    transfers,
+)
 from tradehook.cli.options import remembering
 from tradehook.cli.output import BUG, INTERRUPTED, console, fail
 from tradehook.errors import TradehookError
@@ -29,11 +47,12 @@ app = typer.Typer(
 )
 
 app.command("doctor")(doctor.doctor)
+app.command("accounts")(accounts.accounts)
 app.add_typer(keys.app, name="keys")
 app.command("quote")(market.quote)
 app.command("price")(prices.price)
 app.command("balances")(market.balances)
-app.command("assets")(market.assets)
+app.add_typer(assets.app, name="assets")
 app.command("orders")(orders.orders)
 app.add_typer(orders.app, name="order")
 app.command("transfer")(transfers.transfer)
@@ -41,9 +60,14 @@ app.command("transfers")(transfers.transfers)
 app.add_typer(destinations.app, name="destinations")
 app.command("portfolio")(transfers.portfolio)
 app.command("transactions")(transfers.transactions)
+app.add_typer(targets.app, name="targets")
+app.add_typer(rebalance.app, name="rebalance")
 app.add_typer(intents.app, name="intents")
-app.command("freeze")(intents.freeze)
-app.command("resume")(intents.resume)
+app.add_typer(journal.app, name="journal")
+app.add_typer(limits.app, name="limits")
+app.command("go-live")(going_live.go_live)
+app.command("freeze")(freezing.freeze)
+app.command("resume")(freezing.resume)
 
 
 def _show_version(value: bool) -> None:

@@ -42,6 +42,16 @@ def chains(incomplete: str) -> list[str]:
     return _from(known, incomplete)
 
 
+def accounts(incomplete: str) -> list[str]:
+    """An account of the file."""
+    from tradehook.accounts import read_accounts
+
+    found: list[str] = []
+    with suppress(TradehookError, OSError):
+        found = [account.name for account in read_accounts().accounts if account.name.startswith(incomplete)]
+    return found
+
+
 def labels(incomplete: str) -> list[str]:
     """A destination on the list."""
 
@@ -51,6 +61,18 @@ def labels(incomplete: str) -> list[str]:
 
         with Journal.open(settings.journal_url) as journal:
             return [entry.label for entry in journal.destinations.list(registry.host(settings))]
+
+    return _from(known, incomplete)
+
+
+def target_names(incomplete: str) -> list[str]:
+    """A name of targets."""
+
+    def known(settings: Settings) -> Iterable[str]:
+        from tradehook.desk.journal import Journal
+
+        with Journal.open(settings.journal_url) as journal:
+            return [entry.name for entry in journal.targets.list()]
 
     return _from(known, incomplete)
 

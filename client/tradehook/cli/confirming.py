@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 from tradehook.cli.output import console, harmless, hint, say
-from tradehook.errors import InvalidInput, TradehookError
+from tradehook.errors import GuardRefused, InvalidInput, TradehookError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,6 +54,14 @@ def confirm(question: str) -> bool:
         return typer.confirm(question, err=True)
     except typer.Abort:
         return False
+
+
+def prompt(question: str, *, default: str | None = None) -> str:
+    """What the person types. Raises `GuardRefused` when they leave."""
+    try:
+        return str(typer.prompt(question, default=default, err=True))
+    except typer.Abort:
+        raise GuardRefused("Nothing was changed.", rule="approval") from None
 
 
 def carry_out(

@@ -9,6 +9,7 @@ import typer
 
 from tradehook.addresses import NETWORKS
 from tradehook.cli import completing
+from tradehook.cli.confirming import prompt
 from tradehook.cli.options import Json, with_settings
 from tradehook.cli.output import hint, print_json, print_rows, say, table
 from tradehook.cli.person import who
@@ -38,9 +39,16 @@ def destinations(settings: Settings, context: typer.Context, as_json: Json = Fal
         return
     table(
         f"Destinations for {settings.environment} ({host})",
-        ("label", "network", "address", "added (UTC)", "by"),
+        ("label", "network", "address", "a day at most", "added (UTC)", "by"),
         [
-            (entry.label, entry.network, entry.address, f"{entry.added_at:%Y-%m-%d %H:%M}", entry.added_by)
+            (
+                entry.label,
+                entry.network,
+                entry.address,
+                f"{entry.day_cap:f}" if entry.day_cap is not None else "",
+                f"{entry.added_at:%Y-%m-%d %H:%M}",
+                entry.added_by,
+            )
             for entry in found
         ],
     )
@@ -65,28 +73,46 @@ def add(
         str | None,
         typer.Option(help="The address a second time, for scripts; else you are asked for it.", metavar="ADDRESS"),
     ] = None,
+    day_cap: Annotated[
+        str | None, typer.Option(help="The most that may go there a day, in dollars.", metavar="MONEY")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Put an address on the list. It is typed twice, and its form and checksum are checked; whose it is, is not."""
+    """Put an address on the list. It is typed twice, and its form and checksum are checked; whose it is, is not.
+
+    On a live account, money goes there a day later at the earliest (`tradehook limits set --cool-off-hours`).
+    """
+    from datetime import timedelta
+
     from tradehook import registry
-    from tradehook.addresses import check_address
+    from tradehook.addresses import check_typed_address
+    from tradehook.amounts import parse_decimal
     from tradehook.desk.journal import Journal
     from tradehook.errors import InvalidInput
 
-    checked = check_address(address, network=network.strip().lower())
+    cap = parse_decimal(day_cap.removeprefix("$"), what="cap") if day_cap is not None else None
+    network = network.strip().lower()
+    checked = check_typed_address(address, network=network)
     if again is None:
         if not sys.stdin.isatty():
             raise InvalidInput("An address is given twice: add --again ADDRESS.", suggestions=("--again ADDRESS",))
-        again = typer.prompt("The address again", err=True)
-    if check_address(again, network=network.strip().lower()) != checked:
+        again = prompt("The address again")
+    if check_typed_address(again, network=network) != checked:
         raise InvalidInput("The two addresses differ. Nothing was put on the list.")
+    host = registry.host(settings)
     with Journal.open(settings.journal_url) as journal:
-        found = journal.destinations.add(registry.host(settings), label, network=network, address=address, by=who())
+        found = journal.destinations.add(host, label, network=network, address=checked, by=who(), day_cap=cap)
+        hours = journal.limits.cool_off_hours(host, is_live=settings.is_live)
     if as_json:
         print_json(found.to_dict())
         return
     say(f"{found.label} is {found.address} on {found.network}, for {settings.environment}.")
-    hint(f"Send something small first: tradehook transfer ASSET AMOUNT --to {found.label}")
+    if found.day_cap is not None:
+        say(f"At most {found.day_cap:f} USD a day go there.")
+    if hours:
+        opens = found.added_at + timedelta(hours=hours)
+        say(f"Nothing goes there before {opens:%Y-%m-%d %H:%M} UTC: it cools off for {hours} h.")
+    hint(f"Send something small first, and see it arrive: tradehook transfer ASSET AMOUNT --to {found.label}")
 
 
 @app.command("remove")

@@ -41,7 +41,7 @@ def doctor(
         ("balances", "sign-in", lambda: _balances(opened)),
         ("budget", "sign-in", lambda: _budget(opened)),
         ("writes", "sign-in", lambda: _writes(opened)),
-        ("limits", None, _limits),
+        ("limits", "sign-in", lambda: _limits(opened)),
         ("journal", None, lambda: _journal(settings)),
         ("open orders", "sign-in", lambda: _open_orders(opened, is_json=as_json, tries=place_test)),
     ]
@@ -134,12 +134,18 @@ def _writes(opened: list[Client]) -> str:
     from tradehook.desk import guard
     from tradehook.run import run
 
-    run(guard.check(opened[0].exchange))
+    run(guard.check(opened[0].exchange, limits=opened[0].desk.journal.limits))
     return "orders can be placed here"
 
 
-def _limits() -> str:
-    return "no caps can be set in this version; nothing is written to a live exchange, whatever is set"
+def _limits(opened: list[Client]) -> str:
+    from tradehook.cli.limits import Whose, amount
+
+    held = Whose.of(opened[0]).newest
+    if held is None:
+        return "none are set: tradehook limits set, or for a live account tradehook go-live"
+    order, day = (amount(value) for value in (held.limits.order, held.limits.day))
+    return f"version {held.version}: {order} an order, {day} a day; tradehook limits shows all and what is used"
 
 
 def _open_orders(opened: list[Client], *, is_json: bool, tries: bool) -> str:
@@ -163,8 +169,11 @@ def _open_orders(opened: list[Client], *, is_json: bool, tries: bool) -> str:
 def _journal(settings: Settings) -> str:
     from tradehook.desk.intents import State
     from tradehook.desk.journal import Journal
+    from tradehook.desk.schema import shown
 
     with Journal.open(settings.journal_url) as journal:
         unknown = len(journal.list(states=[State.UNKNOWN], limit=1000))
         state = journal.trading_state()["state"]
-    return f"{journal.engine.url.database}; trading {state}; {unknown} unknown outcomes"
+    trading = {"NORMAL": "not frozen", "REDUCING": "sells into money only"}.get(state, "frozen")
+    doubts = f"{unknown} in doubt: tradehook intents list --state UNKNOWN" if unknown else "nothing in doubt"
+    return f"{shown(journal.engine)}; {trading}; {doubts}"

@@ -1,4 +1,4 @@
-"""Commands about the journal: `intents list`, `intents show`, `freeze`, `resume`; more in `resolving.py`."""
+"""Commands about the journal: `intents list`, `intents show`; more in `resolving.py`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tradehook.cli import completing, resolving
+from tradehook.cli import completing, resolving, story
 from tradehook.cli.options import Json, with_settings
 from tradehook.cli.output import hint, print_json, print_rows, say, table
-from tradehook.cli.person import storable, who
 from tradehook.settings import Settings
 
 if TYPE_CHECKING:
     from tradehook.desk.intents import Intent
 
 _STATES = "PREPARED, SENDING, CREATED, EXECUTING, ACCEPTED, MATCHED, REJECTED, UNKNOWN, NEEDS_HUMAN, PROVED_ABSENT"
+
+_NOT_SENT = "not sent"
+_SHOWN = 16
 
 app = typer.Typer(
     help="What was to happen, what was sent, and what is not known.", no_args_is_help=True, rich_markup_mode=None
@@ -42,14 +44,14 @@ def list_intents(
     from tradehook.desk.intents import State
     from tradehook.desk.journal import Journal
     from tradehook.errors import InvalidInput
-    from tradehook.render import short_id
 
     words = [word.strip().upper() for word in (state or "").split(",") if word.strip()]
     for word in words:
-        if word not in list(State):
-            raise InvalidInput(f"{word[:40]!r} is not a state: there is {', '.join(State)}.")
+        if word not in (*State, _NOT_SENT.upper()):
+            raise InvalidInput(f"{word[:40]!r} is not a state: there is {', '.join(State)} and 'not sent'.")
+    wanted = [State.PREPARED if word == _NOT_SENT.upper() else State(word) for word in words]
     with Journal.open(settings.journal_url) as journal:
-        found = journal.list(states=[State(word) for word in words], limit=limit)
+        found = journal.list(states=wanted, limit=limit)
     if as_json:
         print_rows(intent.to_dict() for intent in found)
         return
@@ -59,8 +61,8 @@ def list_intents(
         [
             (
                 f"{intent.created_at:%m-%d %H:%M}",
-                short_id(intent.intent_id, length=12),
-                "not sent" if intent.state is State.PREPARED and intent.error else str(intent.standing),
+                _short(intent.intent_id),
+                _NOT_SENT if intent.state is State.PREPARED and intent.error else str(intent.standing),
                 _words(intent),
                 intent.source,
             )
@@ -68,7 +70,7 @@ def list_intents(
         ],
     )
     if found:
-        hint(f"The beginning of an id is enough: tradehook intents show {short_id(found[0].intent_id, length=12)}")
+        hint(f"The beginning of an id is enough: tradehook intents show {_short(found[0].intent_id).rstrip('…')}")
 
 
 @app.command("show")
@@ -83,6 +85,7 @@ def show(
     """Show an intent and its story. Needs no network."""
     from tradehook.desk.intents import State
     from tradehook.desk.journal import Journal
+    from tradehook.desk.reconcile import unknown
     from tradehook.render import deed, order_line, transfer_line
 
     with Journal.open(settings.journal_url) as journal:
@@ -97,36 +100,19 @@ def show(
         say(f"{order_line(intent.last_order)} · order {intent.order_id}")
     if intent.last_transfer is not None:
         say(f"{transfer_line(intent.last_transfer)} · transfer {intent.exchange_id}")
-    if intent.error:
+    if intent.error and intent.reads_as is not State.UNKNOWN:
         say(str(intent.error.get("message", "")), style="red")
-    for event in events:
-        detail = ", ".join(f"{name} {value}" for name, value in event.items() if name not in ("at", "what", "error"))
-        say(f"  {event['at']}  {event['what']}  {detail}")
+    if intent.good_until is not None and not intent.is_final:
+        say(f"tradehook cancels what still rests of it at {intent.good_until:%Y-%m-%d %H:%M:%S} UTC")
     if intent.reads_as is State.UNKNOWN:
-        from tradehook.desk.reconcile import unknown
-
-        hint(unknown(intent).message)
-
-
-@with_settings
-def freeze(settings: Settings, why: Annotated[str, typer.Argument(help="Why, for the record.")] = "") -> None:
-    """Stop every new order of this journal: command line, chat and Airflow. Open orders stay open."""
-    from tradehook.desk.journal import Journal
-
-    with Journal.open(settings.journal_url) as journal:
-        journal.set_trading_state("HALTED", by=who(), why=storable(why))
-    say("Frozen. Nothing new will be sent from here, from chat or from Airflow. Cancels still work.", style="bold")
-    hint("Open orders are still live: tradehook orders --status pending,open")
+        say(unknown(intent).message)
+    for line in story.lines(events):
+        say(f"  {line}")
 
 
-@with_settings
-def resume(settings: Settings) -> None:
-    """Lift a freeze."""
-    from tradehook.desk.journal import Journal
-
-    with Journal.open(settings.journal_url) as journal:
-        journal.set_trading_state("NORMAL", by=who())
-    say("Trading goes on.")
+def _short(intent_id: str) -> str:
+    """An id that a person gave is shown whole, where it fits; one that was made is cut, and that is seen."""
+    return intent_id if len(intent_id) <= _SHOWN else f"{intent_id[: _SHOWN - 1]}…"
 
 
 def _words(intent: Intent) -> str:

@@ -1,4 +1,4 @@
-"""Commands that only look: `quote`, `balances`, `assets`."""
+"""Commands that only look: `quote`, `balances`."""
 
 from __future__ import annotations
 
@@ -73,34 +73,4 @@ def balances(settings: Settings, as_json: Json = False) -> None:
             for row in found
         ],
         numbers=(2, 3, 4),
-    )
-
-
-@with_settings
-def assets(
-    settings: Settings,
-    venue: Annotated[str | None, typer.Option(help="cefi (at the exchange) or defi (on a chain).")] = None,
-    as_json: Json = False,
-) -> None:
-    """What can be held and traded, and where."""
-    from tradehook.client import connect
-
-    with connect(settings) as client:
-        found = list(client.list_assets(venue=venue))
-    if as_json:
-        print_rows(row.to_dict() for row in found)
-        return
-    table(
-        "Assets",
-        ("symbol", "name", "where", "traded", "address"),
-        [
-            (
-                row.symbol,
-                row.name or "",
-                row.chain or "exchange",
-                "yes" if row.is_tradeable else "no",
-                row.address or "",
-            )
-            for row in found
-        ],
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tradehook.cli import completing, debugging
+from tradehook.cli.output import hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,9 +36,10 @@ SHARED: dict[str, Any] = {
         str | None,
         typer.Option(
             envvar="TRADEHOOK_ACCOUNT",
-            help="What you call the account.",
+            help="Its name in the file of accounts; without a file, what you call it.",
             rich_help_panel=_PANEL,
             show_default=False,
+            autocompletion=completing.accounts,
         ),
     ],
     "url": Annotated[
@@ -66,7 +68,7 @@ SHARED: dict[str, Any] = {
         str | None,
         typer.Option(
             envvar="TRADEHOOK_JOURNAL_URL",
-            help="Where intents are kept, like sqlite:////home/you/journal.db.",
+            help="Where intents are kept, like sqlite:////home/you/journal.db or postgresql://you@host/database.",
             rich_help_panel=_PANEL,
             show_default=False,
         ),
@@ -75,6 +77,11 @@ SHARED: dict[str, Any] = {
 
 _before: dict[str, str] = {}
 """What stood before the command's name."""
+
+
+def named_account() -> str | None:
+    """The account that was named before the command or in the environment, for commands about all of them."""
+    return _before.get("account") or os.environ.get("TRADEHOOK_ACCOUNT") or None
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -88,6 +95,8 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
         chosen: dict[str, str | Path | None] = {name: values.pop(name) for name in SHARED}
         settings = Settings.from_environment(None, **{**chosen, **_before})
         debugging.hide_key_of(settings)
+        if settings.must_choose:
+            hint(f"No account was chosen, so this is about {settings.account}. Choose with --account NAME.")
         command(settings, **values)
 
     return _announce(with_options, own)

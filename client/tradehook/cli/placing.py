@@ -149,6 +149,8 @@ def _ask_and_send(client: Client, settings: Settings, order: NewOrder, *, intent
         # What was settled before is what will be sent, so that is what is shown.
         sized = (stored.sized if stored else None) or client.size_order(order)
         _show(client, settings, sized, how=how)
+        for question in client.desk.questions(sized):
+            how.tell(question, style="yellow")
         if not confirm("Send it?"):
             raise GuardRefused("Nothing was sent.", rule="approval")
     return carry_out(
@@ -222,6 +224,8 @@ def _tell(outcome: Outcome, last: Order, *, as_json: bool) -> None:
         known: dict[str, Any] = {name: value for name, value in seen.items() if value is not None}
         print_json({**outcome.to_dict(), **known})
         return
+    if outcome.was_found:
+        say("No answer came; it was found at the exchange.")
     if outcome.is_stored:
         say("Not sent again: this intent was carried out before.")
     say(order_line(last), style="green" if last.status == "filled" else None)

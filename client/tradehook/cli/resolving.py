@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tradehook.cli import completing
-from tradehook.cli.confirming import confirm
+from tradehook.cli.confirming import How, confirm
 from tradehook.cli.options import Json, with_settings
 from tradehook.cli.output import hint, print_json, print_rows, say
 from tradehook.cli.person import storable, who
@@ -57,9 +57,12 @@ def resolve(
 ) -> None:
     """End the doubt about an intent by your word. `again` lets it be sent when it is next asked for."""
     from tradehook.client import connect
+    from tradehook.desk.resolving import check_word
 
     with connect(settings) as client:
         intent = client.desk.journal.find(intent_id)
+        check_word(intent, word, now=client.exchange.session.line.now())
+        _check_somebody_is_here(yes=yes)
         if not yes and not confirm(_question(intent, word)):
             raise GuardRefused("Nothing was changed.", rule="approval")
         intent = client.desk.resolve(intent.intent_id, word, by=who(), why=storable(why))
@@ -80,6 +83,7 @@ def again(settings: Settings, intent_id: IntentId, why: Why = "", yes: Yes = Fal
     with Journal.open(settings.journal_url) as journal:
         intent = journal.find(intent_id)
         check_again(intent)
+        _check_somebody_is_here(yes=yes)
         if not yes and not confirm(f"{intent.intent_id} is {intent.standing}. Let it happen once more?"):
             raise GuardRefused("Nothing was changed.", rule="approval")
         following = journal.doubts.again(intent, by=who(), why=storable(why))
@@ -87,6 +91,10 @@ def again(settings: Settings, intent_id: IntentId, why: Why = "", yes: Yes = Fal
         print_json({"intent_id": intent.intent_id, "leads_to": following})
         return
     say(f"Whoever asks with the id of {intent.intent_id} now begins {following}.")
+
+
+def _check_somebody_is_here(*, yes: bool) -> None:
+    How(asks=not yes, is_json=False).check_somebody_is_here(what="do it")
 
 
 def _question(intent: Intent, word: str) -> str:

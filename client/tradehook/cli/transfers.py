@@ -110,6 +110,8 @@ def _ask_and_send(
         how.tell(transfer_words(sized), style="bold")
         how.tell(f"{settings.environment} · {settings.account} · {sized.address} · {typed_and_sent(sized)}")
         how.tell("The network's fee comes off it and is not told beforehand. It cannot be called back.")
+        for question in client.desk.questions(sized):
+            how.tell(question, style="yellow")
         if not confirm("Send it?"):
             raise GuardRefused("Nothing was sent.", rule="approval")
     return carry_out(
@@ -129,6 +131,8 @@ def _tell(outcome: TransferOutcome, last: Transfer, *, as_json: bool) -> None:
         known: dict[str, Any] = {name: value for name, value in seen.items() if value is not None}
         print_json({**outcome.to_dict(), **known})
         return
+    if outcome.was_found:
+        say("No answer came; it was found at the exchange.")
     if outcome.is_stored:
         say("Not sent again: this intent was carried out before.")
     say(transfer_line(last), style="green" if last.status == "completed" else None)

@@ -80,6 +80,7 @@ class Attempts:
     ) -> None:
         self.patience = patience
         self._has_caught_up = False
+        self._look_again_at = 0.0
         self.exchange = exchange
         self.journal = journal
         self.account = account
@@ -175,6 +176,17 @@ class Attempts:
         looked = [await reconcile.look_for(self, intent, lists=lists) for intent in wanted]
         return [found for found in looked if found.reads_as is not State.UNKNOWN]
 
+    async def look_around(self) -> None:
+        """Look for what is in doubt, if that was not done a moment ago. What cannot be read now is read later."""
+        now = self.exchange.session.line.monotonic()
+        if now < self._look_again_at or not self.journal.doubts.list(self.exchange.host):
+            return
+        self._look_again_at = now + self.patience.apart_seconds
+        try:
+            await self.catch_up(but="")
+        except TradehookError as error:
+            _log.warning("What is in doubt could not be looked for: %s", error.message)
+
     def _is_elsewhere(self, intent: Intent) -> bool:
         return intent.has_living_owner and intent.owner != self.owner
 
@@ -189,8 +201,8 @@ class Attempts:
             is_ours = intent.account == self.account
         if not is_ours and (intent.account_id is not None or intent.account != self.account):
             raise IntentConflict(
-                f"Intent {intent.intent_id} belongs to another account than the one in use now (called {intent.account} "
-                f"then, {self.account} now). Use a new intent id.",
+                f"Intent {intent.intent_id} belongs to another account than the one in use now (called "
+                f"{intent.account} then, {self.account} now). Use a new intent id.",
                 exchange=self.exchange.spec.name,
             )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tradehook.desk import slippage
+from tradehook.desk.intents import State
 from tradehook.errors import UnexpectedResponse
 from tradehook.models import NewOrder, Order, SizedOrder
 from tradehook.render import deed as order_words
@@ -40,6 +41,8 @@ class Outcome:
     """What was sent."""
     is_stored: bool
     """Whether nothing was sent this time, because it had been sent before."""
+    was_found: bool = False
+    """Whether the exchange's answer was lost, and it was found by looking."""
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dict of JSON types, for `--json` and XCom."""
@@ -58,6 +61,8 @@ class TransferOutcome:
     """What was sent."""
     is_stored: bool
     """Whether nothing was sent this time, because it had been sent before."""
+    was_found: bool = False
+    """Whether the exchange's answer was lost, and it was found by looking."""
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dict of JSON types, for `--json` and XCom."""
@@ -163,7 +168,8 @@ class OrderDeed:
         order, sized = intent.last_order, intent.sized
         if order is None or sized is None:
             raise _is_missing(intent)
-        return Outcome(intent_id=intent.intent_id, order=order, sized=sized, is_stored=is_stored)
+        was_found = intent.state is State.MATCHED
+        return Outcome(intent.intent_id, order, sized, is_stored=is_stored, was_found=was_found)
 
     def words(self, settled: SizedOrder) -> str:
         """See `Deed`."""
@@ -221,7 +227,8 @@ class TransferDeed:
         if transfer is None or intent.request is None:
             raise _is_missing(intent)
         sized = self.restore(intent.request)
-        return TransferOutcome(intent_id=intent.intent_id, transfer=transfer, sized=sized, is_stored=is_stored)
+        was_found = intent.state is State.MATCHED
+        return TransferOutcome(intent.intent_id, transfer, sized, is_stored=is_stored, was_found=was_found)
 
     def words(self, settled: SizedTransfer) -> str:
         """See `Deed`."""

@@ -17,12 +17,13 @@ from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tradehook.amounts import plain
-from tradehook.desk import generations, keeping, review
+from tradehook.desk import events, generations, keeping, review, sightings
 from tradehook.desk.assets import Assets
 from tradehook.desk.destinations import Destinations
 from tradehook.desk.doubts import Doubts
 from tradehook.desk.events import add_event
 from tradehook.desk.intents import IN_DOUBT, PLACED, SENDERS, Intent, State, hash_of, iso, read_intent
+from tradehook.desk.leases import Leases
 from tradehook.desk.limits import LimitsBook
 from tradehook.desk.proofs import Proofs
 from tradehook.desk.reserve import ground_of, reserve
@@ -33,9 +34,10 @@ from tradehook.desk.trading import Trading
 from tradehook.errors import IntentConflict, InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tradehook.desk.deeds import Made
+    from tradehook.desk.events import Event
     from tradehook.desk.worth import Ground
 
 NEWEST = "0003"
@@ -53,6 +55,7 @@ class Journal:
         self.limits = LimitsBook(engine)
         self.assets = Assets(engine)
         self.doubts = Doubts(engine)
+        self.leases = Leases(engine)
 
     @classmethod
     def open(cls, url: str, *, may_upgrade: bool = True) -> Journal:
@@ -220,7 +223,7 @@ class Journal:
         return read_intent(found) if found is not None else None
 
     def settle(self, intent: Intent, request: Mapping[str, Any], *, account_id: str | None = None) -> Intent:
-        """Store what was asked as what will be sent, and with whose money. The first to settle wins; a rerun continues."""
+        """Store what will be sent for what was asked, with whose money. The first to settle wins; a rerun goes on."""
         with writing(self.engine) as connection:
             connection.execute(
                 update(INTENT)
@@ -279,7 +282,7 @@ class Journal:
         return self.get(intent.intent_id)
 
     def check(self, intent: Intent) -> None:
-        """Raises `GuardRefused` when what is being sent must not be sent once more: a freeze, or a limit that was set."""
+        """Raises `GuardRefused` when what is being sent must not be sent once more: a freeze, or a new limit."""
         with writing(self.engine) as connection:
             reserve(connection, intent, account_id=intent.account_id or "", ground=ground_of(connection, intent))
 
@@ -332,22 +335,7 @@ class Journal:
     def see(self, intent_id: str, made: Made) -> bool:
         """Record how an accepted order or transfer stands now; whether that is news. One that ended never changes."""
         with writing(self.engine) as connection:
-            row = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one()
-            # A status alone must not wipe out what was known of it.
-            known = json.loads(row.seen) if row.seen else {}
-            told = {name: value for name, value in _seen(made).items() if value is not None}
-            seen = json.dumps({**known, **told})
-            if row.is_final or row.seen == seen or row.exchange_id != made.exchange_id:
-                return False
-            connection.execute(
-                update(INTENT)
-                .where(INTENT.c.intent_id == intent_id)
-                .values(seen=seen, is_final=made.is_final, updated_at=_now())
-            )
-            detail = {f"{row.kind}_id": made.exchange_id, "status": str(made.status), "filled": told.get("filled")}
-            add_event(connection, intent_id, row.kind, detail)
-            review.conclude(connection, intent_id)
-        return True
+            return sightings.see(connection, intent_id, made)
 
     def refuse(self, intent: Intent, error: Mapping[str, Any]) -> None:
         """Record why an intent was not sent. It stays PREPARED: what was in the way may pass."""
@@ -374,6 +362,13 @@ class Journal:
                 {"at": row.at, "what": row.what, **json.loads(row.detail)} for row in connection.execute(query).all()
             ]
 
+    def events_after(self, event_id: int, *, kinds: Collection[str] = (), limit: int = 200) -> Sequence[Event]:
+        """What happened after an event (0: from the first), oldest first, to whatever intent; `kinds` names which.
+
+        Who keeps the number of the last event it was told of is told each one once, after a restart as well.
+        """
+        return events.events_after(self.engine, event_id, kinds=kinds, limit=limit)
+
     def trading_state(self) -> dict[str, str]:
         """How it stands for everything, see `Trading.get`."""
         return self.trading.get()
@@ -395,15 +390,8 @@ def _now() -> str:
     return iso(datetime.now(UTC))
 
 
-def _seen(made: Made) -> dict[str, Any]:
-    """What is kept of an order or transfer; what is to be signed only while it may have to be signed again."""
-    if made.awaits_signature:
-        return {**made.to_dict(), "payloads": [payload.to_dict() for payload in made.payloads]}
-    return made.model_copy(update={"payloads": ()}).to_dict()
-
-
 def _columns(made: Made) -> dict[str, Any]:
-    return {"exchange_id": made.exchange_id, "seen": json.dumps(_seen(made)), "is_final": made.is_final}
+    return {"exchange_id": made.exchange_id, "seen": json.dumps(sightings.as_kept(made)), "is_final": made.is_final}
 
 
 def _words(asked: Mapping[str, Any]) -> str:

@@ -163,7 +163,11 @@ def _id_beside(path: Path) -> str:
 
 
 def settle(engine: Engine) -> None:
-    """Notice whether the journal is older than it was, and count its writes from now on. After its upgrade."""
+    """Notice whether the journal is older than it was, and count its writes from now on. After its upgrade.
+
+    Raises:
+        ConfigurationError: the file of the count cannot be used.
+    """
     path = path_of(engine)
     if path is None:
         with reading(engine) as connection:
@@ -177,6 +181,15 @@ def settle(engine: Engine) -> None:
                     hold(connection, OTHER_HISTORY)
         return
     counter = Counter(path)
+    try:
+        _settle_file(engine, path, counter)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The file {counter.path} belongs to the journal and cannot be used: {error.strerror}."
+        ) from None
+
+
+def _settle_file(engine: Engine, path: Path, counter: Counter) -> None:
     with reading(engine) as connection:
         meta = read_meta(connection)
     told = counter.highest()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
+    from tradehook.contract import Exchange
     from tradehook.desk.deeds import Settled
     from tradehook.models import Balance
 
@@ -37,6 +38,13 @@ _FEWEST = 5
 """Fewer own orders than this have no median worth the name."""
 
 
+async def ask(exchange: Exchange, engine: Engine, settled: Settled) -> tuple[str, ...]:
+    """The questions about something that the account of this exchange would send. Reads its balances."""
+    account_id = await exchange.account_id()
+    balances = await exchange.balances()
+    return questions(engine, settled, host=exchange.host, account_id=account_id, balances=balances)
+
+
 def questions(
     engine: Engine,
     settled: Settled,
@@ -44,7 +52,6 @@ def questions(
     host: str,
     account_id: str,
     balances: Sequence[Balance] = (),
-    ground: Ground | None = None,
     now: datetime | None = None,
 ) -> tuple[str, ...]:
     """What to ask before this is sent, in sentences; nothing where nothing is odd.
@@ -55,7 +62,6 @@ def questions(
         host: the exchange's.
         account_id: whose money it is.
         balances: what the account holds; without them no share of it is looked at.
-        ground: what `guard.survey` found out, for what something is worth.
         now: the moment that it would be sent at.
     """
     now = now or datetime.now(UTC)
@@ -67,7 +73,7 @@ def questions(
             _share(settled, limits, balances),
         ]
         if isinstance(settled, SizedOrder):
-            amount = worth.notional(settled, ground or Ground())
+            amount = worth.notional(settled, Ground())
             asked.append(_unusual(connection, limits, amount, host=host, account_id=account_id))
     return tuple(question for question in asked if question is not None)
 

@@ -71,7 +71,7 @@ def reserve(
         connection,
         host=intent.host,
         account_id=account_id,
-        since=day_of(limited.zone, now)[0],
+        since=_since(limited, settled, now=now),
         now=now,
         but=intent.intent_id,
     )
@@ -85,6 +85,13 @@ def reserve(
         _check_transfer_money(others, limited, figure, is_live=is_live, now=now)
         _check_destination(connection, intent.host, settled, others, limited, figure=figure, is_live=is_live, now=now)
     return figure
+
+
+def _since(limits: Limits, settled: Settled, *, now: datetime) -> datetime | None:
+    """How far back the sums go that are needed; `None` when none is."""
+    if not isinstance(settled, SizedOrder) or limits.day is not None:
+        return day_of(limits.zone, now)[0]
+    return None if limits.hour is None and limits.orders_hour is None else now - _HOUR
 
 
 def ground_of(connection: Connection, intent: Intent) -> Ground:

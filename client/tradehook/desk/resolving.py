@@ -23,29 +23,34 @@ _WORDS = "placed:ID, not-placed or again"
 
 async def resolve_as(attempts: Attempts, intent: Intent, word: str, *, by: str, why: str) -> Intent:
     """End an intent's doubt by a word; see `Desk.resolve`."""
+    check_word(intent, word, now=attempts.exchange.session.line.now())
     name, _, identity = word.partition(":")
-    if name not in ("placed", "not-placed", "again") or (name == "placed") != bool(identity):
-        raise InvalidInput(f"{word[:80]!r} is none of {_WORDS}.", suggestions=("placed:ID", "not-placed", "again"))
-    if intent.reads_as is not State.UNKNOWN:
-        raise InvalidInput(f"Intent {intent.intent_id} is {intent.reads_as}; there is no doubt to end.{_next(intent)}")
     if name == "placed":
         return await _placed(attempts, intent, identity, by=by, why=why)
-    if not reconcile.is_over(intent, now=attempts.exchange.session.line.now()) and intent.looking_until is not None:
-        raise InvalidInput(
-            f"What was sent for intent {intent.intent_id} can still arrive until {intent.looking_until:%H:%M:%S} UTC. "
-            f"Before that nobody can know that it is not placed: say `--as {name}` after it, or `--as placed:ID` now."
-        )
     said = {"how": "person", "by": by, "why": why, "said": name}
     if name == "again":
         done = attempts.record(_stopped(attempts, intent), State.PREPARED, what="resolved", resolution=said)
     else:
-        error = Rejected(
-            f"{by} looked and said that it was not placed{f': {why}' if why else '.'}", exchange=intent.exchange
-        )
+        because = f": {why}" if why else "."
+        error = Rejected(f"{by} looked and said that it was not placed{because}", exchange=intent.exchange)
         done = attempts.record(
             _stopped(attempts, intent), State.REJECTED, error=error, what="resolved", resolution=said
         )
     return _checked(done, intent)
+
+
+def check_word(intent: Intent, word: str, *, now: float) -> None:
+    """Raises `InvalidInput` for a word that says nothing, a doubt that is none, or what nobody can know yet."""
+    name, _, identity = word.partition(":")
+    if name not in ("placed", "not-placed", "again") or (name == "placed") != bool(identity):
+        raise InvalidInput(f"{word[:80]!r} is none of {_WORDS}.", suggestions=("placed:ID", "not-placed", "again"))
+    if intent.reads_as is not State.UNKNOWN:
+        raise InvalidInput(f"Intent {intent.intent_id} is {intent.standing}; there is no doubt to end.{_next(intent)}")
+    if name != "placed" and intent.looking_until is not None and not reconcile.is_over(intent, now=now):
+        raise InvalidInput(
+            f"What was sent for intent {intent.intent_id} can still arrive until {intent.looking_until:%H:%M:%S} UTC. "
+            f"Before that nobody can know that it is not placed: say `--as {name}` after it, or `--as placed:ID` now."
+        )
 
 
 async def _placed(attempts: Attempts, intent: Intent, identity: str, *, by: str, why: str) -> Intent:

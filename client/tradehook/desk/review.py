@@ -1,4 +1,4 @@
-"""After the trade: an order that has ended is held against its intent, and an account that fails in a row is halted.
+"""After the trade: an order that has ended counts what it cost, is held against its intent, and failures are counted.
 
 Runs in the transaction that records the end, so no crash comes between the two. Reads the journal only. What does not
 fit is never repaired: it is written into the intent's story, and the account sends nothing new until a person has
@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tradehook.amounts import plain
-from tradehook.desk import trading
+from tradehook.desk import trading, worth
 from tradehook.desk.events import add_event
 from tradehook.desk.intents import IN_DOUBT, PLACED, State
 from tradehook.desk.limits import MONEY, current
@@ -48,12 +48,14 @@ def conclude(connection: Connection, intent_id: str) -> None:
         return
     state = State(row.state)
     if state in PLACED and row.kind == "order" and row.is_final and row.seen and row.request:
-        found = mismatches(
-            SizedOrder.model_validate(json.loads(row.request)), Order.model_validate(json.loads(row.seen))
-        )
+        order = Order.model_validate(json.loads(row.seen))
+        if row.notional is not None:
+            cost = plain(worth.counted(Decimal(row.notional), order))
+            connection.execute(update(INTENT).where(INTENT.c.intent_id == intent_id).values(notional=cost))
+        found = mismatches(SizedOrder.model_validate(json.loads(row.request)), order)
         if found and not _is_told(connection, intent_id):
             add_event(connection, intent_id, "mismatch", {"found": list(found)})
-            _halt(connection, row, f"Order {row.exchange_id} is not what intent {intent_id} asked for: {found[0]}.")
+            _halt(connection, row, f"Order {row.exchange_id} is not what intent {intent_id} asked for: {found[0]}")
     elif state is State.REJECTED or state in IN_DOUBT:
         _count_failures(connection, row)
 
@@ -124,7 +126,7 @@ def _count_failures(connection: Connection, row: Row[Any]) -> None:
         if not _is_our_no(other.error):
             failed += 1
     if failed >= limits.halt_after:
-        _halt(connection, row, f"The last {failed} in a row were rejected or are in doubt.")
+        _halt(connection, row, f"The last {failed} in a row were rejected or are in doubt")
 
 
 def _is_our_no(stored: str | None) -> bool:

@@ -9,9 +9,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import or_, select
+from sqlalchemy import case, or_, select
 
-from tradehook.desk import worth
 from tradehook.desk.intents import IN_DOUBT, PLACED, SENDERS, State, is_alive, iso
 from tradehook.desk.tables import INTENT
 
@@ -20,8 +19,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-COUNTED = (*SENDERS, State.CREATED, *IN_DOUBT, *PLACED)
-"""What was sent or may have been; REJECTED was not, and PREPARED is not yet or not any more."""
+_PENDING = [str(state) for state in (*SENDERS, State.CREATED, *IN_DOUBT)]
+_PLACED = [str(state) for state in PLACED]
+"""These two count; REJECTED was not sent, and PREPARED is not yet or not any more."""
 IN_FLIGHT = (*SENDERS, State.CREATED, State.UNKNOWN)
 _HOUR = timedelta(hours=1)
 _SLACK = timedelta(minutes=1)
@@ -42,39 +42,44 @@ class Sent:
 
 
 def sent_by(
-    connection: Connection, *, host: str, account_id: str, since: datetime, now: datetime, but: str = ""
+    connection: Connection, *, host: str, account_id: str, since: datetime | None, now: datetime, but: str = ""
 ) -> Sequence[Sent]:
     """What the account sent since then or in the last hour, and what is under way or in doubt however old.
 
-    `but`: an intent that does not count.
+    Args:
+        connection: a transaction.
+        host: the exchange's.
+        account_id: whose money it is.
+        since: `None` for only what is under way or in doubt.
+        now: the moment that the hour ends at.
+        but: an intent that does not count.
     """
-    earliest = iso(min(since, now - _HOUR) - _SLACK)
-    pending = [str(state) for state in (*SENDERS, State.CREATED, *IN_DOUBT)]
-    names = "intent_id kind state owner sending_at notional is_final seen request".split()  # noqa: SIM905 - columns
+    names = ("intent_id", "kind", "state", "owner", "sending_at", "notional")
+    # What is only summed needs no request: there may be thousands of it.
+    request = case((or_(INTENT.c.kind == "transfer", INTENT.c.state.not_in(_PLACED)), INTENT.c.request))
     query = (
-        select(*(INTENT.c[name] for name in names))
+        select(*(INTENT.c[name] for name in names), request.label("request"))
         .where(INTENT.c.host == host, INTENT.c.account_id == account_id)
         .where(INTENT.c.kind != "plan", INTENT.c.intent_id != but)
-        .where(INTENT.c.state.in_([str(state) for state in COUNTED]))
-        .where(or_(INTENT.c.sending_at >= earliest, INTENT.c.state.in_(pending)))
-        .order_by(INTENT.c.sending_at)
     )
-    return [_sent(row) for row in connection.execute(query)]
+    rows = [*connection.execute(query.where(INTENT.c.state.in_(_PENDING)))]
+    if since is not None:
+        earliest = iso(min(since, now - _HOUR) - _SLACK)
+        rows += connection.execute(query.where(INTENT.c.state.in_(_PLACED), INTENT.c.sending_at >= earliest))
+    return sorted((_sent(row) for row in rows), key=lambda sent: sent.at)
 
 
 def _sent(row: Row[Any]) -> Sent:
     state, at = State(row.state), datetime.fromisoformat(row.sending_at)
-    reserved = Decimal(row.notional) if row.notional else Decimal(0)
-    is_over = row.kind == "order" and row.is_final and row.seen
+    is_left = state in SENDERS and not (row.owner is not None and is_alive(row.owner, sending_at=at))
     return Sent(
         intent_id=row.intent_id,
         kind=row.kind,
         state=state,
-        is_unknown=state in IN_DOUBT
-        or (state in SENDERS and not (row.owner is not None and is_alive(row.owner, sending_at=at))),
+        is_unknown=is_left or state in IN_DOUBT,
         at=at,
-        worth=worth.counted(reserved, json.loads(row.seen) if is_over else None),
-        request=json.loads(row.request) if row.request and (row.kind == "transfer" or state not in PLACED) else None,
+        worth=Decimal(row.notional) if row.notional else Decimal(0),
+        request=json.loads(row.request) if row.request else None,
     )
 
 

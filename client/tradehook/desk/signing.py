@@ -111,21 +111,22 @@ async def _execute(
     token: Token,
     may_have_arrived: bool = False,
 ) -> None:
-    """Send the signatures; after doubt look at the status, and only if it still waits send the same bytes."""
+    """Send the signatures; after doubt look at the status, and only if it still waits send the same bytes.
+
+    Raises:
+        TradehookError: it was certainly not carried out, and may be tried again; the last reason.
+    """
     session = attempts.exchange.session
     last: TradehookError | None = None
-    refusal: TradehookError | None = None
     for attempt in range(1, ATTEMPTS + 1):
-        if attempt > 1:
-            try:
-                if not may_have_arrived:
-                    attempts.check_running()
-                    attempts.journal.check(executing)
+        try:
+            if attempt > 1:
+                await _check_still_wanted(attempts, executing, may_have_arrived=may_have_arrived)
                 request, token = await session.prepare(write.request)
-            except TradehookError as error:
-                # Nothing left now: whether it is a doubt is decided by what went before.
-                refusal = error
-                break
+        except TradehookError as error:
+            # Nothing left this time: whether it is a doubt was decided by what went before.
+            _end(attempts, executing, error, may_have_arrived=may_have_arrived, is_final=False)
+            return
         try:
             made = session.understand(await session.send_once(request), write.read)
         except TradehookError as error:
@@ -146,15 +147,26 @@ async def _execute(
         else:
             attempts.record(executing, State.ACCEPTED, made=made)
             return
+    if last is not None and not (may_have_arrived and await attempts.look(executing)):
+        is_final = verdict("execute", last) is Verdict.NO
+        _end(attempts, executing, last, may_have_arrived=may_have_arrived, is_final=is_final)
+
+
+async def _check_still_wanted(attempts: Attempts, executing: Intent, *, may_have_arrived: bool) -> None:
+    """A stop, a freeze or a new limit holds between two sends, as long as nothing can have arrived yet."""
+    if not may_have_arrived:
+        attempts.check_running()
+        attempts.journal.check(executing)
+
+
+def _end(
+    attempts: Attempts, executing: Intent, error: TradehookError, *, may_have_arrived: bool, is_final: bool
+) -> None:
+    """Doubt if any of them may have arrived; else the exchange's no, or back to where it can be tried again."""
     if may_have_arrived:
-        if not await attempts.look(executing):
-            attempts.record(executing, State.UNKNOWN, error=last)
-    elif refusal is not None:
-        attempts.record(executing, State.PREPARED, error=refusal, what="not carried out")
-        raise refusal
-    elif last is not None and verdict("execute", last) is Verdict.NO:
-        attempts.record(executing, State.REJECTED, error=last)
-    elif last is not None:
-        # Every one of them was a clear "not carried out".
-        attempts.record(executing, State.PREPARED, error=last, what="not carried out")
-        raise last
+        attempts.record(executing, State.UNKNOWN, error=error)
+    elif is_final:
+        attempts.record(executing, State.REJECTED, error=error)
+    else:
+        attempts.record(executing, State.PREPARED, error=error, what="not carried out")
+        raise error

@@ -11,20 +11,22 @@ import os
 import threading
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from tradehook.desk import canceling, resolving, resting, watch
+from tradehook.desk import questions as odd
 from tradehook.desk.attempts import DEFAULT, Asked, Attempts
 from tradehook.desk.deeds import OrderDeed, Outcome, TransferDeed, TransferOutcome
 from tradehook.desk.intents import check_intent_id, this_owner
-from tradehook.errors import ConfigurationError, InvalidInput
+from tradehook.errors import ConfigurationError, InvalidInput, TradehookError
 from tradehook.run import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tradehook.contract import Exchange
-    from tradehook.desk.deeds import Deed
+    from tradehook.desk.deeds import Deed, Settled
     from tradehook.desk.intents import Intent
     from tradehook.desk.journal import Journal
     from tradehook.desk.reconcile import Patience
@@ -75,6 +77,8 @@ class Desk:
             is_stopping=self._is_stopping,
             patience=patience,
         )
+        self.watcher = watch.Watcher(exchange, journal)
+        self._one_look = threading.Lock()
         self._lock = threading.Lock()
         self._running: dict[str, tuple[NewOrder | NewTransfer, Future[Any]]] = {}
 
@@ -177,6 +181,10 @@ class Desk:
         """What would be sent for this transfer, its label looked up. Sends nothing. Raises `InvalidInput`."""
         return await TransferDeed(transfer, self.journal.destinations).settle(self.exchange)
 
+    def questions(self, settled: Settled) -> tuple[str, ...]:
+        """What to ask a person before this is sent, in sentences; nothing where nothing is odd. Sends nothing."""
+        return run(odd.ask(self.exchange, self.journal.engine, settled))
+
     def _begin(
         self, wanted: NewOrder | NewTransfer, asked: Asked, deed: Callable[[], OrderDeed | TransferDeed]
     ) -> Future[Any]:
@@ -226,12 +234,20 @@ class Desk:
         return self.journal.get(intent_id).last_transfer or cast("Transfer", transfer)
 
     def sweep(self) -> list[watch.Change]:
-        """Look at every open order and transfer of this journal, and return what changed; see `watch.py`.
+        """Look at every open order and transfer of this account, and return what changed since the last time.
 
-        Cancels first what has rested for as long as it may.
+        One process asks the exchange, the others read what it wrote down (`watch.py`). How long to wait before the
+        next look is told by `watcher.interval_seconds`.
+
+        Cancels first what has rested for as long as it may, and looks for what is in doubt, now and then.
+
+        Raises:
+            TradehookError: the list of open orders could not be read.
         """
         self.expire()
-        return run(watch.sweep(self.exchange, self.journal))
+        run(self._attempts.look_around())
+        with self._one_look:
+            return run(self.watcher.look())
 
     def expire(self) -> list[Intent]:
         """Cancel what has rested for as long as it may (`good_for`); the intents it was asked for. May be repeated."""
@@ -283,6 +299,8 @@ class Desk:
         close = getattr(self.exchange.session.line, "close", None)
         if close is not None:
             close()
+        with suppress(TradehookError):  # a journal that is gone holds nothing to give back
+            self.watcher.release()
         self.journal.close()
 
     # --- one intent, on a thread of the desk ----------------------------------------------------------------

@@ -82,7 +82,7 @@ def notional(settled: Settled, ground: Ground) -> Decimal | None:
     return _times(settled.quantity, price, quote_price)
 
 
-def counted(reserved: Decimal, seen: Mapping[str, Any] | None) -> Decimal:
+def counted(reserved: Decimal, order: Order) -> Decimal:
     """What something that was sent counts for now: what was set aside, until it ended and its fills are known.
 
     An order that was filled for more than was set aside counts for more; one that ended before it was whole, for what
@@ -90,10 +90,9 @@ def counted(reserved: Decimal, seen: Mapping[str, Any] | None) -> Decimal:
 
     Args:
         reserved: what was set aside.
-        seen: the order as last seen when it has ended, as the journal keeps it; `None` for anything else.
+        order: as it was last seen.
     """
-    order = Order.model_validate(dict(seen)) if seen else None
-    if order is None or not order.is_final or order.filled is None:
+    if not order.is_final or order.filled is None:
         return reserved
     filled = _filled(order)
     if order.status is OrderStatus.FILLED:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import unquote, urlsplit
 
 from airflow.sdk import BaseHook
 
@@ -183,7 +184,11 @@ def _secrets_in(settings: Settings) -> list[str]:
         # If it cannot be read, opening the account says so a moment later, with the reason.
         with contextlib.suppress(TradehookError, UnicodeDecodeError):
             material = read_secret(settings.key_file).decode()
-    return [*(forms_of_key(material) if material else []), *filter(None, [settings.key_passphrase])]
+    in_address = None
+    with contextlib.suppress(ValueError):  # an address that cannot be read is told when the journal is opened
+        in_address = urlsplit(settings.journal_url).password
+    passwords = filter(None, [settings.key_passphrase, in_address, unquote(in_address or "")])
+    return [*(forms_of_key(material) if material else []), *passwords]
 
 
 def _mask_tokens(exchange: Exchange, *, mask: Any) -> None:

@@ -34,15 +34,16 @@ def command(sandbox_server, tmp_path, monkeypatch, capsys):
 
 
 PATIENCE_SECONDS = 60
+_TRADEHOOK = (sys.executable, "-m", "tradehook.cli")
 
 
 class Person:
     """A command in a process of its own on a real terminal, its questions read and answered. `shown` is all it wrote."""
 
-    def __init__(self, *arguments: str, environment: dict[str, str]) -> None:
+    def __init__(self, *arguments: str, environment: dict[str, str], program: tuple[str, ...] = _TRADEHOOK) -> None:
         self._terminal, inside = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tradehook.cli", *arguments],
+            [*program, *arguments],
             stdin=inside,
             stdout=inside,
             stderr=inside,
@@ -55,16 +56,19 @@ class Person:
 
     def answers(self, question: str, answer: str) -> None:
         """Wait for a question that was not answered yet, and type an answer and Enter."""
-        while question not in self.shown[self._read_up_to :]:
-            assert self._read_more(), f"it ended before it asked {question!r}:\n{self.shown}"
-        self._read_up_to = len(self.shown)
+        self._waits_for(question)
         os.write(self._terminal, answer.encode() + b"\n")
 
     def leaves(self, question: str) -> None:
         """Wait for a question, and press Ctrl-D."""
-        while question not in self.shown[self._read_up_to :]:
-            assert self._read_more(), f"it ended before it asked {question!r}:\n{self.shown}"
+        self._waits_for(question)
         os.write(self._terminal, b"\x04")
+
+    def _waits_for(self, question: str) -> None:
+        # A question is whole when the cursor stands behind it.
+        while question not in self.shown[self._read_up_to :] or not self.shown.endswith(": "):
+            assert self._read_more(), f"it ended before it asked {question!r}:\n{self.shown}"
+        self._read_up_to = len(self.shown)
 
     def ends(self) -> int:
         """Read to the end, and return the exit code."""
@@ -100,8 +104,8 @@ def person():
     """Sit down at a terminal and type one command: `person("go-live", environment={...})`; see `Person`."""
     sitting: list[Person] = []
 
-    def sit_down(*arguments: str, environment: dict[str, str]) -> Person:
-        sitting.append(Person(*arguments, environment=environment))
+    def sit_down(*arguments: str, **more) -> Person:
+        sitting.append(Person(*arguments, **more))
         return sitting[-1]
 
     yield sit_down

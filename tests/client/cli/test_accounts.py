@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tradehook.accounts import read_accounts
+from tradehook.cli import completing
 from tradehook.client import connect
-from tradehook.errors import ConfigurationError, GuardRefused, InvalidInput
+from tradehook.errors import ConfigurationError, GuardRefused, InvalidInput, TradehookError
 from tradehook.models import NewOrder
 from tradehook.settings import Settings
 
@@ -216,3 +220,24 @@ def test_the_file_is_looked_for_in_the_users_folder(tmp_path):
     os.chmod(path, 0o600)  # noqa: PTH101 - as a person does it
     settings = Settings.from_environment({"XDG_CONFIG_HOME": str(tmp_path)})
     assert (settings.environment, str(settings.key_file)) == ("uat", "~/key.json")
+
+
+def test_names_are_offered_to_the_shell(two):
+    assert completing.accounts("r") == ["real"]
+    assert completing.accounts("") == ["play", "real"]
+
+
+_PIECES = st.sampled_from([
+    "[main]", "[a.b]", "[[main]]", "key_file", "journal_url", "url", "=", '"', "\n", "\\u0000", "~", "\x00", "9" * 5000,
+    "1979-13-01", "[" * 3000, "'", "#", "{", "}", "postgresql://[", "é", "\ud800",
+])  # fmt: skip
+
+
+@given(text=st.lists(_PIECES | st.text(max_size=8), max_size=12).map("".join))
+def test_no_file_makes_anything_worse_than_a_sentence(tmp_path_factory, text):
+    path = tmp_path_factory.mktemp("file") / "accounts.toml"
+    path.write_bytes(text.encode(errors="surrogatepass"))
+    path.chmod(0o600)
+    with suppress(TradehookError):
+        for account in read_accounts({"TRADEHOOK_ACCOUNTS_FILE": str(path)}).accounts:
+            Settings.from_environment({"TRADEHOOK_ACCOUNTS_FILE": str(path)}, account=account.name)

@@ -216,7 +216,7 @@ def test_unknown_is_exit_4_and_listed(command, start_sandbox, monkeypatch):
     assert [json.loads(line)["intent_id"] for line in out.splitlines()] == ["lost"]
     code, out, error = command("intents", "show", "lost")
     assert "UNKNOWN" in out
-    assert "tradehook orders" in error
+    assert "tradehook orders" in out
 
 
 def test_waiting_never_makes_a_placed_order_look_unplaced(command, start_sandbox, monkeypatch):

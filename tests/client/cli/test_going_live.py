@@ -85,6 +85,15 @@ def test_only_the_chosen_assets_trade_and_no_transfer_leaves(live, sandbox_serve
     assert sandbox_server.admin("GET", "ledger")["transfers"] == before
 
 
+def test_a_freeze_outlasts_going_live_and_is_said(live):
+    command, sits_down = live
+    assert command("freeze")[0] == command("freeze", "--reducing", "--account-only")[0] == 0
+    operator = goes_live(sits_down)
+    assert operator.ends() == 0
+    assert "HALTED still: `tradehook resume`" in operator.shown
+    assert "REDUCING still: `tradehook resume --account-only`" in operator.shown
+
+
 def test_a_wrong_name_changes_nothing(live):
     command, sits_down = live
     operator = goes_live(sits_down, order="70", name="mian")

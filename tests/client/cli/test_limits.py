@@ -25,6 +25,7 @@ def shown(command):
 def test_without_limits_it_says_that_nothing_is_limited(command):
     code, out, _ = command("limits")
     assert (code, "nothing is limited" in out) == (0, True)
+    assert command("limits", "show", "--history")[:2] == (0, "Limits of main (sandbox): none\n")
     assert (shown(command)["version"], shown(command)["limits"]) == (0, None)
 
 

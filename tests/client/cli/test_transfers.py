@@ -77,7 +77,7 @@ def test_a_lost_answer_about_a_payout_is_exit_code_4_and_sent_once(ready, sandbo
     _, out, error = ready("intents", "show", "t-1")
     # Other journals use this server's account, so nothing tells ours from theirs: a person has to.
     assert "NEEDS_HUMAN: send 0.001 BTC to vault" in out
-    assert "`tradehook transfers`" in error
+    assert "`tradehook transfers`" in out
     code, out, _ = ready("transfers", "--json", "--limit", "1")
     theirs = json.loads(out)["transfer_id"]
     assert ready("intents", "resolve", "t-1", "--as", f"placed:{theirs}", "--yes", "--why", "seen")[0] == 0

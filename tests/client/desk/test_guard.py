@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 
+from tradehook.desk import guard
 from tradehook.desk.intents import State
 from tradehook.desk.journal import Journal
 from tradehook.desk.limits import Limits
@@ -16,9 +17,9 @@ from tradehook.desk.questions import questions
 from tradehook.desk.trading import scope_of
 from tradehook.desk.worth import Ground
 from tradehook.errors import GuardRefused, InvalidInput, OutcomeUnknown
-from tradehook.models import Balance, NewOrder, OrderStatus
+from tradehook.models import Balance, NewOrder, OrderStatus, SizedOrder
 from tradehook.run import run
-from tradehook.transfers import NewTransfer
+from tradehook.transfers import NewTransfer, SizedTransfer
 
 STORES = ("sqlite", "postgres")
 BUY = NewOrder.of("BTC/PYUSD", side="buy", amount="$100")
@@ -264,6 +265,50 @@ def test_a_transfer_above_its_cap_is_not_sent(world):
     assert desk.create_transfer(five, intent_id="t-2", source="test").transfer.transfer_id
 
 
+def test_a_price_that_cannot_be_had_is_left_out_and_what_needs_it_refuses(world):
+    desk = world.desk(environment="live")
+    desk.journal.assets.allow(desk.exchange.host, "BTC", by="test")
+    limit(desk, live=True)
+    world.fault("error_before", method="GET", path="/v1/defi/market/prices", status=404)
+    assert refused(desk, BUY, "i-1").rule == "collar"
+    assert desk.place_order(BUY, intent_id="i-1", source="test").order.order_id
+    assert world.orders_placed() == 1
+
+
+def test_a_price_told_for_another_address_is_no_price(world):
+    desk = world.desk()
+    limit(desk, order=1000)
+    settled = run(desk.exchange.size_order(NewOrder.of("CBBTC/USDC", side="sell", amount="0.001", chain="base")))
+    read = desk.exchange.prices.ticker
+    told = {}
+
+    async def with_place(symbol):
+        ticker = await read(symbol)
+        return ticker.model_copy(update={"candles": tuple(each.model_copy(update=told) for each in ticker.candles)})
+
+    desk.exchange.prices.ticker = with_place
+    for told, is_told in (
+        ({}, True),  # by the symbol alone
+        ({"chain": "base", "address": settled.base_address.lower()}, True),
+        ({"chain": "solana", "address": settled.base_address}, False),
+        ({"chain": "base", "address": "0x52908400098527886E0F7030069857D2E4169EE7"}, False),
+    ):
+        found = run(guard.survey(desk.exchange, desk.journal, settled=settled)).price
+        assert (found is not None) is is_told, told
+
+
+def test_what_is_not_settled_is_not_sent_where_there_are_limits(tmp_path):
+    with Journal.open(f"sqlite:///{tmp_path}/journal.db") as journal:
+        intent, _ = journal.prepare(
+            "i-1", kind="order", exchange="true_markets", host="h", environment="sandbox", account="main",
+            source="test", asked={},
+        )  # fmt: skip
+        journal.limits.set("h", "me", Limits(), by="test")
+        with pytest.raises(GuardRefused) as caught:
+            journal.start(intent, to=State.SENDING, owner="o:1:1", account_id="me")
+        assert caught.value.rule == "worth"
+
+
 # --- trading states ---------------------------------------------------------------------------------------------
 
 
@@ -353,10 +398,56 @@ def test_the_same_within_a_minute_is_asked_about_and_not_refused(world):
     assert world.orders_placed() == 2
 
 
-@pytest.mark.parametrize(("available", "asks"), [("200", False), ("199.99", True)])
-def test_a_large_share_of_what_is_there_is_asked_about(world, available, asks):
-    held = Balance(symbol="PYUSD", total=available, available=available, held="0")
-    assert bool(ask(world.desk(), BUY, balances=[held])) is asks
+def sized(side="buy", quantity="100", unit="quote", price=None, reference_price="1000"):
+    return SizedOrder(
+        base="BTC", quote="PYUSD", side=side, quantity=quantity, unit=unit, price=price,
+        reference_price=reference_price, typed="x",
+    )  # fmt: skip
+
+
+SEND = SizedTransfer(asset="BTC", asset_id="x", quantity="0.1", to="cold", address="y", network="bitcoin", typed="0.1")
+
+
+@pytest.mark.parametrize(
+    ("settled", "symbol", "enough"),
+    [
+        (sized(), "PYUSD", "200"),
+        (sized(quantity="0.1", unit="base"), "PYUSD", "200"),
+        (sized(quantity="0.1", unit="base", price="500"), "PYUSD", "100"),
+        (sized("sell", quantity="0.1", unit="base"), "BTC", "0.2"),
+        (sized("sell"), "BTC", "0.2"),
+        (SEND, "BTC", "0.2"),
+    ],
+)
+def test_a_large_share_of_what_is_there_is_asked_about(tmp_path, settled, symbol, enough):
+    def asks(available, *, chain=None):
+        held = Balance(symbol=symbol, chain=chain, total=available, available=available, held="0")
+        return questions(journal.engine, settled, host="h", account_id="me", balances=[held])
+
+    with Journal.open(f"sqlite:///{tmp_path}/journal.db") as journal:
+        assert asks(enough) == ()
+        less = Decimal(enough) - Decimal("0.0001")
+        assert f"{symbol} that are available" in asks(less)[0]
+        assert asks(less, chain="base") == ()  # that is something else
+        journal.limits.set("h", "me", Limits(fat_finger_percent=None, fat_finger_times=None), by="test")
+        assert asks(less) == ()
+
+
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_a_share_that_cannot_be_told_is_not_asked_about(tmp_path, side):
+    unit = "base" if side == "buy" else "quote"
+    settled = sized(side, quantity="5", unit=unit, reference_price=None)
+    held = [Balance(symbol=name, total="1", available="1", held="0") for name in ("BTC", "PYUSD")]
+    with Journal.open(f"sqlite:///{tmp_path}/journal.db") as journal:
+        assert questions(journal.engine, settled, host="h", account_id="me", balances=held) == ()
+
+
+def test_the_desk_asks_with_the_balances_of_its_account(world):
+    desk = world.desk()
+    free = next(row.available for row in run(desk.exchange.balances()) if row.symbol == "PYUSD" and not row.chain)
+    assert desk.questions(sized(quantity=free / 2)) == ()
+    assert "are available" in desk.questions(sized(quantity=free / 2 + 1))[0]
+    assert world.sends("POST", "/orders") == 0
 
 
 def test_many_times_the_usual_is_asked_about(world):

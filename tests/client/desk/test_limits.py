@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from sqlalchemy import update
 
-from tradehook.desk import worth
+from tradehook.desk import review, worth
 from tradehook.desk.intents import State, iso
 from tradehook.desk.journal import Journal
 from tradehook.desk.limits import Limits
@@ -76,12 +76,13 @@ def sent(journal, name, settled, *, at=NOW, state=State.ACCEPTED, order_status=N
     }
     if order_status is not None:
         made = Order(
-            order_id=name, status=order_status, exchange_status="x", quantity=settled.quantity, unit=settled.unit,
-            quote=settled.quote, **seen,
+            order_id=name, status=order_status, exchange_status="x",
+            **{"quantity": settled.quantity, "unit": settled.unit, "quote": settled.quote, **seen},
         )  # fmt: skip
         values |= {"seen": json.dumps(made.to_dict()), "is_final": made.is_final}
     with writing(journal.engine) as connection:
         connection.execute(update(INTENT).where(INTENT.c.intent_id == name).values(values))
+        review.conclude(connection, name)
 
 
 def decide(journal, name, settled, *, now=NOW, ground=None, environment="sandbox"):
@@ -117,6 +118,28 @@ def test_setting_limits_adds_a_version_and_keeps_who_why_and_when(journal):
     ]
     assert found[1] == first
     assert first.to_dict()["limits"]["order"] == "50"
+
+
+def test_of_two_who_set_limits_at_once_the_second_is_told(journal):
+    first = journal.limits.set(HOST, ACCOUNT, Limits(order=50), by="ann", after=0)
+    assert journal.limits.newest(HOST, ACCOUNT) == first
+    with pytest.raises(InvalidInput, match="meanwhile"):
+        journal.limits.set(HOST, ACCOUNT, Limits(order=60), by="bob", after=0)
+    assert journal.limits.newest(HOST, "user-2") is None
+    assert journal.limits.set(HOST, ACCOUNT, Limits(order=60), by="bob", after=1).version == 2
+
+
+def test_the_strictest_account_of_a_host_says_how_long_a_destination_cools_off(journal):
+    assert journal.limits.cool_off_hours(HOST, is_live=False) == 0
+    limit(journal, destination_cool_off_hours=2)
+    journal.limits.set(HOST, "user-2", Limits(destination_cool_off_hours=3), by="test")
+    assert journal.limits.cool_off_hours(HOST, is_live=True) == 3
+
+
+def test_the_live_switch_is_looked_at_in_the_transaction_as_well(journal):
+    limit(journal, live=False)
+    for ground, environment in ((Ground(is_live=True), "sandbox"), (Ground(), "live")):
+        assert refused(journal, f"i-{environment}", order("1"), ground=ground, environment=environment).rule == "live"
 
 
 def test_the_limits_of_one_account_are_not_those_of_another(journal):
@@ -290,6 +313,8 @@ def test_what_was_or_may_have_been_sent_counts(journal, state, counts):
         (OrderStatus.CANCELED, {"filled": "0"}, 0),
         (OrderStatus.FAILED, {"filled": "0"}, 0),
         (OrderStatus.CANCELED, {"filled": "0.2"}, 20),  # no price: its share of what was set aside
+        (OrderStatus.CANCELED, {"filled": "0.2", "quote": None, "average_price": "1"}, 20),
+        (OrderStatus.CANCELED, {"filled": "0.2", "unit": "quote"}, 60),  # neither a price nor a share
         (OrderStatus.CANCELED, {}, 60),  # what is not told is not taken for nothing
         (OrderStatus.UNRECOGNIZED, {"filled": "0"}, 60),
     ],

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from tradehook.amounts import Amount
 from tradehook.desk import plans
 from tradehook.desk.intents import State
 from tradehook.errors import GuardRefused, IntentConflict, Interrupted, InvalidInput, OutcomeUnknown, Rejected
@@ -446,3 +447,36 @@ def test_what_was_shown_is_carried_out_or_nothing(world):
     with pytest.raises(IntentConflict, match="another plan than the one you were shown"):
         carry_out(world.desk(), shown=other, named="main, version 1")
     assert world.orders_placed() == 2
+
+
+def test_a_leg_that_another_process_sized_meanwhile_is_sent_in_that_size(world):
+    freeze_plan(world)
+    spend(world, "BTC/PYUSD", "sell", "0.45")
+    desk = world.desk()
+    size, other = desk.exchange.size_order, world.desk()
+
+    async def other_is_faster(order):
+        leg = other.journal.get(plans.leg_intent_id("plan-1", 1))
+        smaller = order.model_copy(update={"amount": Amount.base("0.04")})
+        other.journal.settle(leg, (await size(smaller)).to_dict())
+        return await size(order)
+
+    desk.exchange.size_order = other_is_faster
+    assert carry_out(desk).legs[0].order.filled == Decimal("0.04")
+
+
+def test_money_of_a_sell_is_waited_for_before_a_buy_shrinks(world):
+    goal = Goal.of({"BTC": "20", "ETH": "60"}, quote="PYUSD", band="2")
+    desk = world.desk()
+    balances, seen = desk.exchange.balances, []
+
+    async def late():
+        seen.append(await balances())
+        return seen[0] if len(seen) <= 4 else seen[-1]
+
+    desk.exchange.balances = late
+    told: list[str] = []
+    outcome = carry_out(desk, goal, tell=told.append)
+    assert outcome.state is State.ACCEPTED
+    assert len(seen) > 4
+    assert not any("Made smaller" in line for line in told)

@@ -108,6 +108,27 @@ def test_commits_are_durable_whatever_the_server_prefers(postgres, url):
     engine.dispose()
 
 
+def test_a_server_that_forgets_at_a_power_cut_is_refused(postgres, url):
+    postgres.run("ALTER SYSTEM SET fsync = off")
+    postgres.run("SELECT pg_reload_conf()")
+    try:
+        for _ in range(200):
+            if postgres.run("SHOW fsync") == [("off",)]:
+                break
+        with pytest.raises(ConfigurationError, match="fsync=on") as told:
+            Journal.open(url)
+        assert "correct-horse" not in str(told.value)
+    finally:
+        postgres.run("ALTER SYSTEM RESET fsync")
+        postgres.run("SELECT pg_reload_conf()")
+
+
+def test_without_the_driver_it_says_what_to_install(url, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ConfigurationError, match=r"tradehook\[postgres\]"):
+        open_database(url)
+
+
 def test_a_stricter_server_stays_as_strict(postgres, url):
     postgres.run(f"ALTER DATABASE {database_of(url)} SET synchronous_commit = remote_apply")
     engine = open_database(url)
@@ -309,7 +330,12 @@ def test_it_belongs_to_no_machine(journal):
 def test_status_backup_and_restore_say_what_a_server_needs(journal, url, tmp_path):
     prepare(journal)
     found = copies.status(journal.engine)
-    assert (found["kind"], found["intents"], found["machine"], found["held"]) == ("postgresql", {"PREPARED": 1}, "none", None)
+    assert (found["kind"], found["intents"], found["machine"], found["held"]) == (
+        "postgresql",
+        {"PREPARED": 1},
+        "none",
+        None,
+    )
     assert found["bytes"] > 0
     with pytest.raises(InvalidInput, match="pg_dump -Fc") as told:
         copies.backup(journal.engine, tmp_path / "copy.db")

@@ -5,10 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import update
 
 from tradehook.desk.intents import State
 from tradehook.desk.limits import Limits
 from tradehook.desk.review import mismatches
+from tradehook.desk.schema import writing
+from tradehook.desk.tables import LIMITS
 from tradehook.desk.trading import scope_of
 from tradehook.errors import GuardRefused, OutcomeUnknown, Rejected
 from tradehook.models import NewOrder, Order, OrderStatus, SizedOrder
@@ -199,9 +202,22 @@ def test_without_limits_failing_in_a_row_halts_nothing(world):
 
 def test_what_a_halted_account_failed_at_later_does_not_hide_the_first_reason(world):
     desk = world.desk()
-    limit(desk, halt_after=1)
     place(desk, "i-1")
     scope = scope_of(desk.exchange.host, run(desk.exchange.account_id()))
     desk.journal.trading.set("HALTED", scope=scope, by="ann", why="lunch")
-    desk.journal.move(desk.journal.get("i-1"), State.REJECTED)
-    assert halted(desk)["why"] == "lunch"
+    sent = desk.journal.get("i-1")
+    desk.journal.see("i-1", sent.last_order.model_copy(update={"status": OrderStatus.FILLED, "base": "ETH"}))
+    assert story(desk, "i-1")[-1] == "mismatch"
+    assert (halted(desk)["why"], halted(desk)["changed_by"]) == ("lunch", "ann")
+
+
+def test_limits_that_cannot_be_read_do_not_keep_an_end_from_being_recorded(world):
+    desk = world.desk()
+    place(desk, "i-1")
+    limit(desk, halt_after=1)
+    with writing(desk.journal.engine) as connection:
+        connection.execute(update(LIMITS).values(limits="{"))
+    assert desk.journal.move(desk.journal.get("i-1"), State.REJECTED).state is State.REJECTED
+    assert halted(desk)["state"] == "NORMAL"
+    with pytest.raises(GuardRefused, match="cannot be read"):
+        place(desk, "i-2")

@@ -1,0 +1,170 @@
+"""What runs in a forked child: one deed, at a desk with a real journal and a real socket, perhaps not to its end."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import traceback
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+import naive
+from points import Point, Tracer
+
+from tradehook.amounts import parse_amount
+from tradehook.desk import plans
+from tradehook.desk.deeds import OrderDeed, TransferDeed
+from tradehook.desk.intents import State
+from tradehook.desk.journal import Journal
+from tradehook.desk.limits import Limits
+from tradehook.desk.proofs import LISTS_OPEN_ORDERS
+from tradehook.desk.submit import Desk
+from tradehook.errors import TradehookError
+from tradehook.exchanges.true_markets import TrueMarkets, keys
+from tradehook.lines.blocking import BlockingLine
+from tradehook.models import NewOrder
+from tradehook.portfolio_goal import Goal
+from tradehook.run import run
+from tradehook.transfers import NewTransfer
+
+INTENT = "crash-1"
+TIMEOUT_SECONDS = 0.4
+"""How long an answer is waited for: faults that never answer cost this much real time."""
+BASE, BITCOIN = "0x52908400098527886E0F7030069857D2E4169EE7", "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"
+
+ORDERS = {
+    "market order": NewOrder.of("BTC/PYUSD", side="buy", amount="0.001", max_slippage=5),
+    "limit order": NewOrder.of("BTC/PYUSD", side="buy", amount="0.001", price=Decimal(50000)),
+    "order after a doubt": NewOrder.of("BTC/PYUSD", side="sell", amount="0.001"),
+    "bounded order": NewOrder.of("BTC/PYUSD", side="buy", amount="0.001", max_slippage="0.001", bounded=True),
+    "order on a chain": NewOrder.of("CBBTC/USDC", side="buy", amount="$100", chain="base", max_slippage=20),
+    "resting order": NewOrder.of(
+        "BTC/PYUSD", side="buy", amount="0.001", price=Decimal(50000), good_for=timedelta(seconds=60)
+    ),
+}
+TRANSFERS = {
+    "payout": NewTransfer(asset="BTC", amount=parse_amount("0.01"), to="vault", chain=None),
+    "transfer on a chain": NewTransfer(asset="USDC", amount=parse_amount("5"), to="cold", chain="base"),
+}
+GOAL = Goal.of({"BTC": 50, "ETH": 20, "PYUSD": 30}, quote="PYUSD")
+
+
+def admin(url: str, method: str, path: str, body: Any = None) -> Any:
+    """Ask the sandbox's own side; every answer but 200 is a fault of the harness."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)
+    try:
+        text = None if body is None else json.dumps(body)
+        connection.request(method, path, text, {"content-type": "application/json"})
+        answer = connection.getresponse()
+        content = answer.read()
+        assert answer.status == 200, (method, path, answer.status, content)
+        return json.loads(content)
+    finally:
+        connection.close()
+
+
+class ShiftedLine(BlockingLine):
+    """A blocking line in the sandbox's time: a pause lets the sandbox's clock go on instead of waiting."""
+
+    def __init__(self, url: str, offset: float) -> None:
+        super().__init__()
+        self._url = url
+        self._offset = offset
+
+    async def pause(self, seconds: float) -> None:
+        admin(self._url, "POST", "/_sandbox/clock", {"advance": max(seconds, 0.0)})
+        self._offset += max(seconds, 0.0)
+
+    def now(self) -> float:
+        return super().now() + self._offset
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._offset
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a child works."""
+
+    url: str
+    key: dict[str, Any]
+    journal: str
+    offset: float = 0.0
+
+    def exchange(self) -> TrueMarkets:
+        signer = keys.parse(json.dumps(self.key).encode(), where="the harness")
+        line = ShiftedLine(self.url, self.offset)
+        return TrueMarkets(
+            line, signer=signer, environment="sandbox", base_url=self.url, timeout_seconds=TIMEOUT_SECONDS
+        )
+
+    def desk(self) -> Desk:
+        return Desk(self.exchange(), journal=Journal.open(self.journal), account="main")
+
+
+def prepare_journal(place: Place) -> None:
+    """A journal as an operator has it before the first deed: tables, destinations, and what a place-test proved."""
+    desk = place.desk()
+    host = desk.exchange.host
+    desk.journal.destinations.add(host, "cold", network="base", address=BASE, by="harness")
+    desk.journal.destinations.add(host, "vault", network="bitcoin", address=BITCOIN, by="harness")
+    account_id = run(desk.exchange.account_id())
+    desk.journal.proofs.record(host, account_id, LISTS_OPEN_ORDERS, is_true=True, detail="the sandbox lists them")
+    limits = Limits(order=Decimal(50_000), day=Decimal(200_000), transfer=Decimal(5_000), fat_finger_percent=None)
+    desk.journal.limits.set(host, account_id, limits, by="harness")
+    desk.close()
+
+
+def carry_out(place: Place, deed: str, policy: str, intent_id: str = INTENT) -> dict[str, Any]:
+    """Do the deed as a scheduler's task would, and say what its caller hears."""
+    if policy == "naive":
+        exchange = place.exchange()
+        journal = Journal.open(place.journal)
+        wanted = OrderDeed(ORDERS[deed]) if deed in ORDERS else TransferDeed(TRANSFERS[deed], journal.destinations)
+        return {"placed": run(naive.do(exchange, wanted)).exchange_id}
+    desk = place.desk()
+    if deed == "cancel":
+        desk.cancel_order(desk.journal.get(INTENT).exchange_id or "")
+        return {"placed": desk.follow(INTENT).order_id}
+    if deed == "expiry":
+        desk.sweep()
+        desk.open_orders()
+        placed = desk.journal.get(INTENT).exchange_id
+        desk.close()
+        return {"placed": placed}
+    if deed == "rebalance":
+        done = plans.carry_out(desk, GOAL, intent_id=INTENT, source="harness")
+        return {"placed": INTENT} if done.state is State.ACCEPTED else {"error": str(done.state), "message": ""}
+    if deed in TRANSFERS:
+        transfer = desk.create_transfer(TRANSFERS[deed], intent_id=intent_id, source="harness")
+        return {"placed": transfer.transfer.transfer_id}
+    order = desk.place_order(
+        ORDERS[deed],
+        intent_id=intent_id,
+        source="harness",
+        is_unattended=policy == "resend",
+        resends=policy == "resend",
+    )
+    return {"placed": order.order.order_id}
+
+
+def main(place: Place, work: dict[str, Any], points: list[Point], tell: int) -> None:
+    """Run one piece of work and tell through the pipe which places were passed and what came of it."""
+    kill = (work["kill"][0], work["kill"][1]) if work.get("kill") else None
+    if work["do"] == "deed" or kill:
+        Tracer(points, tell=tell, kill=kill).begin()
+    try:
+        if work["do"] == "journal":
+            prepare_journal(place)
+            result: dict[str, Any] = {"placed": None}
+        else:
+            result = carry_out(place, work["deed"], work.get("policy", "hold"), work.get("intent_id", INTENT))
+    except TradehookError as error:
+        result = {"error": type(error).__name__, "message": error.message}
+    except BaseException:  # noqa: BLE001 - whatever it is, the harness reports it
+        result = {"crash": traceback.format_exc()[-2000:]}
+    os.write(tell, f"end {json.dumps(result)}\n".encode())

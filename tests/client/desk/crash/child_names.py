@@ -1,0 +1,31 @@
+"""The deeds, and what each of them needs beside itself. Loads nothing, so that the run starts at once."""
+
+from __future__ import annotations
+
+DEEDS = (
+    "market order",
+    "limit order",
+    "bounded order",
+    "order on a chain",
+    "payout",
+    "transfer on a chain",
+    "cancel",
+    "expiry",
+    "rebalance",
+    "order after a doubt",
+)
+TRANSFERS = frozenset({"payout", "transfer on a chain"})
+BEFORE: dict[str, list[tuple[str, str, str | None]]] = {
+    "cancel": [("limit order", "crash-1", None)],
+    "expiry": [
+        ("resting order", "crash-1", None),
+        ("payout", "crash-2", None),
+        ("order on a chain", "crash-3", "signing._execute: await session.send_once(request) | before"),
+    ],
+    "order after a doubt": [
+        ("order on a chain", "crash-2", "signing._execute: await session.send_once(request) | before")
+    ],
+}
+"""What is done first: the deed, its intent, and where it dies, if it does."""
+SWEPT = frozenset({"bounded order", "expiry"})
+"""A sweep comes by at the end, as a program that runs all the time would make it."""

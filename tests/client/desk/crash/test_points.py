@@ -1,0 +1,88 @@
+"""The harness dies where it says: found in the syntax, before and after, inside a transaction and behind it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SAMPLE = """
+from contextlib import contextmanager
+
+@contextmanager
+def writing(log):
+    yield
+    log.append("commit")
+
+async def other(log):
+    log.append("other")
+
+async def deed(log):
+    await other(log)
+    with writing(log):
+        log.append("body")
+    for _ in range(2):
+        await other(
+            log,
+        )
+    return [one async for one in several(log)]
+
+async def several(log):
+    yield await other(log)
+"""
+FOLLOW = """
+import os, sys
+sys.path[:0] = [sys.argv[1], sys.argv[2]]
+from pathlib import Path
+from points import Tracer, enumerate_points
+import sample
+class Pipe(Tracer):
+    def at(self, point, side):
+        log.append(point.name.removeprefix("sample.") + " | " + side)
+        super().at(point, side)
+log = []
+kill = (sys.argv[3], int(sys.argv[4])) if len(sys.argv) > 3 else None
+Pipe(enumerate_points([Path(sample.__file__)]), tell=os.open(os.devnull, os.O_WRONLY), kill=kill).begin()
+try:
+    sample.deed(log).send(None)
+except StopIteration:
+    sys.settrace(None)
+print("\\n".join(log))
+"""
+
+
+def follow(folder, *kill: str) -> subprocess.CompletedProcess[str]:
+    (folder / "sample.py").write_text(SAMPLE)
+    command = [sys.executable, "-c", FOLLOW, str(HERE), str(folder), *kill]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_places_come_in_the_order_of_the_code(tmp_path):
+    ran = follow(tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    again = ["deed: await other(log) #2 | before", "other", "deed: await other(log) #2 | after"]
+    lines = ran.stdout.splitlines()
+    assert lines[:14] == [
+        "deed: await other(log) | before",
+        "other",
+        "deed: await other(log) | after",
+        "deed: commit | begin",
+        "body",
+        "deed: commit | before",
+        "commit",
+        "deed: commit | after",
+        *again,
+        *again,
+    ]
+    # The comprehension is a frame of its own at the same line, and passes it once for each step.
+    inner = ["several: await other(log) | before", "other", "several: await other(log) | after"]
+    at = lines.index(inner[0])
+    assert lines[at : at + 3] == inner
+    assert {*lines[14:at]} == {"deed: await for several(log) | before"}
+    assert lines[-1] == "deed: await for several(log) | after"
+
+
+def test_it_dies_at_the_passing_that_was_asked_for(tmp_path):
+    for number, code in (("1", -9), ("2", -9), ("3", 0)):
+        assert follow(tmp_path, "sample.deed: await other(log) #2 | after", number).returncode == code
