@@ -21,6 +21,7 @@ from tradehook.errors import (
     GuardRefused,
     IntentConflict,
     Interrupted,
+    InvalidInput,
     JournalUnavailable,
     NetworkError,
     TradehookError,
@@ -367,9 +368,9 @@ class Attempts:
         for attempt in range(3):
             try:
                 return self.journal.move(intent, to, made=made, error=stored, what=what, resolution=resolution)
-            except IntentConflict as conflict:
-                # An id that is another intent's cannot be ours: what we sent is in doubt.
-                return self.journal.move(intent, State.UNKNOWN, error=error_to_dict(conflict))
+            except (IntentConflict, InvalidInput) as trouble:
+                # An id that is another intent's, or that cannot be one, is not ours: what we sent is in doubt.
+                return self.journal.move(intent, State.UNKNOWN, error=error_to_dict(trouble))
             except JournalUnavailable as trouble:
                 heard = f", {intent.kind} {made.exchange_id}" if made is not None else ""
                 _log.error("Intent %s is %s%s, but: %s", intent.intent_id, to, heard, trouble)

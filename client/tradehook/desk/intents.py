@@ -7,6 +7,7 @@ States move only forward along these arrows, each written to the journal before 
     SENDING, EXECUTING -> PREPARED   when it is certain that nothing was carried out
     CREATED  -> PREPARED             a created order that is not executed moves nothing
     UNKNOWN  -> ACCEPTED             when the order's or transfer's id is known and its own status shows it
+    UNKNOWN  -> EXECUTING            the very same signed bytes once more, addressed by their id
     UNKNOWN  -> MATCHED | NEEDS_HUMAN | PROVED_ABSENT        by looking through the exchange's lists (`reconcile.py`)
     UNKNOWN, NEEDS_HUMAN, PROVED_ABSENT -> MATCHED | REJECTED | PREPARED        by a person's word, or by the policy
 
@@ -181,8 +182,8 @@ class Intent:
 
 
 def iso(at: datetime) -> str:
-    """RFC 3339 with Z."""
-    return at.isoformat().replace("+00:00", "Z")
+    """RFC 3339 with Z, always with microseconds: texts then sort as the times do."""
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def check_intent_id(intent_id: str) -> str:

@@ -36,6 +36,8 @@ from tradehook.errors import IntentConflict, InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from sqlalchemy import Connection
+
     from tradehook.desk.deeds import Made
     from tradehook.desk.events import Event
     from tradehook.desk.worth import Ground
@@ -138,17 +140,19 @@ class Journal:
         }
         with writing(self.engine) as connection:
             intent_id = row["intent_id"] = generations.current_id(connection, intent_id)
-            found = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one_or_none()
-            if found is None:
+            intent = _found(connection, intent_id)
+            if intent is None:
                 generations.check_new(connection, intent_id)
-                connection.execute(insert(INTENT).values(row))
-                add_event(connection, intent_id, "prepared", {"source": source})
-                found = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one()
-                return read_intent(found), True
-        intent = read_intent(found)
+                # Once more means the same once more: what a new generation asks is held against the first.
+                intent = _found(connection, generations.first_id(intent_id))
+                if intent is None or intent.asked_hash == digest:
+                    connection.execute(insert(INTENT).values(row))
+                    add_event(connection, intent_id, "prepared", {"source": source})
+                    return _row_of(connection, intent_id), True
         if intent.asked_hash != digest:
+            asked_words = " ".join(str(value) for value in intent.asked.values() if isinstance(value, str))[:120]
             raise IntentConflict(
-                f"Intent {intent_id} stands for another request already: it asked for {_words(intent.asked)}. "
+                f"Intent {intent_id} stands for another request already: it asked for {asked_words}. "
                 "Use a new intent id for a new request.",
                 exchange=exchange,
             )
@@ -168,8 +172,7 @@ class Journal:
     def find_exactly(self, intent_id: str) -> Intent | None:
         """The intent of this id, if there is one."""
         with reading(self.engine) as connection:
-            found = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one_or_none()
-        return read_intent(found) if found is not None else None
+            return _found(connection, intent_id)
 
     def find(self, beginning: str) -> Intent:
         """The one intent whose id is this or begins so.
@@ -230,7 +233,7 @@ class Journal:
                 .where(INTENT.c.intent_id == intent.intent_id, INTENT.c.request.is_(None))
                 .values(request=json.dumps(dict(request)), account_id=account_id, updated_at=_now())
             )
-        return self.get(intent.intent_id)
+            return _row_of(connection, intent.intent_id)
 
     def start(
         self,
@@ -265,21 +268,13 @@ class Journal:
             keeping.check_may_send(connection)
             ground = ground or ground_of(connection, intent)
             aside = reserve(connection, read_intent(row), account_id=account_id, ground=ground)
-            values = {
-                "state": str(to),
-                "attempt": intent.attempt + 1,
-                "owner": owner,
-                "account_id": account_id,
-                "sending_at": _now(),
-                "notional": plain(aside) if aside is not None else None,
-                "error": None,
-                "updated_at": _now(),
-                **(facts or {}),
-            }
+            values: dict[str, Any] = {"state": str(to), "attempt": intent.attempt + 1, "owner": owner, "error": None}
+            values |= {"account_id": account_id, "sending_at": _now(), "updated_at": _now(), **(facts or {})}
+            values["notional"] = plain(aside) if aside is not None else None
             connection.execute(update(INTENT).where(same).values(values))
             detail = {"attempt": intent.attempt + 1, "owner": owner, "ground": ground.to_dict()}
             add_event(connection, intent.intent_id, str(to).lower(), detail)
-        return self.get(intent.intent_id)
+            return _row_of(connection, intent.intent_id)
 
     def check(self, intent: Intent) -> None:
         """Raises `GuardRefused` when what is being sent must not be sent once more: a freeze, or a new limit."""
@@ -302,7 +297,11 @@ class Journal:
         """
         values: dict[str, Any] = {"state": str(to), "updated_at": _now(), "error": json.dumps(error) if error else None}
         if made is not None:
-            values |= _columns(made)
+            values |= {
+                "exchange_id": made.exchange_id,
+                "seen": json.dumps(sightings.as_kept(made)),
+                "is_final": made.is_final,
+            }
         if resolution is not None:
             values["resolution"] = json.dumps(dict(resolution))
         with writing(self.engine) as connection:
@@ -330,7 +329,7 @@ class Journal:
                 detail |= dict(resolution)
             add_event(connection, intent.intent_id, what or str(to).lower(), detail)
             review.conclude(connection, intent.intent_id)
-        return self.get(intent.intent_id)
+            return _row_of(connection, intent.intent_id)
 
     def see(self, intent_id: str, made: Made) -> bool:
         """Record how an accepted order or transfer stands now; whether that is news. One that ended never changes."""
@@ -386,13 +385,15 @@ class Journal:
         return str(found)
 
 
+def _found(connection: Connection, intent_id: str) -> Intent | None:
+    row = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one_or_none()
+    return read_intent(row) if row is not None else None
+
+
+def _row_of(connection: Connection, intent_id: str) -> Intent:
+    """An intent as it stands in a transaction, which must not cost another one."""
+    return read_intent(connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one())
+
+
 def _now() -> str:
     return iso(datetime.now(UTC))
-
-
-def _columns(made: Made) -> dict[str, Any]:
-    return {"exchange_id": made.exchange_id, "seen": json.dumps(sightings.as_kept(made)), "is_final": made.is_final}
-
-
-def _words(asked: Mapping[str, Any]) -> str:
-    return " ".join(str(value) for value in asked.values() if isinstance(value, str))[:120]

@@ -65,7 +65,8 @@ async def _placed(attempts: Attempts, intent: Intent, identity: str, *, by: str,
             f"`tradehook {intent.kind} show {identity}` with `tradehook intents show {intent.intent_id}`."
         )
     said = {"how": "person", "by": by, "why": why, "said": f"placed:{identity}"}
-    return _checked(attempts.record(intent, State.MATCHED, made=made, what="resolved", resolution=said), intent)
+    stopped = _stopped(attempts, intent)
+    return _checked(attempts.record(stopped, State.MATCHED, made=made, what="resolved", resolution=said), intent)
 
 
 async def _read(attempts: Attempts, intent: Intent, identity: str) -> Made:

@@ -199,7 +199,12 @@ def test_a_day_cap_sums_what_was_sent_and_says_when_it_frees(journal):
     sent(journal, "c", order("150"), at=NOW - timedelta(hours=12, microseconds=1))  # yesterday's
     assert decide(journal, "i-1", order("50")) == 50
     error = refused(journal, "i-2", order("50.01"))
-    assert (error.rule, error.limit, error.actual, error.frees_at) == ("day", "200", "200.01", "2030-11-22T00:00:00Z")
+    assert (error.rule, error.limit, error.actual, error.frees_at) == (
+        "day",
+        "200",
+        "200.01",
+        iso(datetime.fromisoformat("2030-11-22T00:00:00+00:00")),
+    )
     assert refused(journal, "i-3", order("200.01")).frees_at is None  # it never fits
 
 
@@ -209,8 +214,8 @@ def test_an_hour_cap_frees_when_enough_has_passed_out_of_it(journal):
     sent(journal, "b", order("30"), at=NOW - timedelta(minutes=50))
     sent(journal, "c", order("60"), at=NOW - timedelta(minutes=20))
     assert decide(journal, "i-1", order("10")) == 10
-    assert refused(journal, "i-2", order("10.01")).frees_at == "2030-11-21T12:10:00Z"
-    assert refused(journal, "i-3", order("40.01")).frees_at == "2030-11-21T12:40:00Z"
+    assert refused(journal, "i-2", order("10.01")).frees_at == iso(datetime.fromisoformat("2030-11-21T12:10:00+00:00"))
+    assert refused(journal, "i-3", order("40.01")).frees_at == iso(datetime.fromisoformat("2030-11-21T12:40:00+00:00"))
     error = refused(journal, "i-4", order("100.01"))
     assert (error.rule, error.frees_at) == ("hour", None)
 
@@ -221,7 +226,12 @@ def test_orders_an_hour(journal):
     assert decide(journal, "i-1", order("2")) == 2
     sent(journal, "b", order("1"), at=NOW - timedelta(minutes=10))
     error = refused(journal, "i-1", order("2"))
-    assert (error.rule, error.limit, error.actual, error.frees_at) == ("orders_hour", "2", "2", "2030-11-21T12:10:00Z")
+    assert (error.rule, error.limit, error.actual, error.frees_at) == (
+        "orders_hour",
+        "2",
+        "2",
+        iso(datetime.fromisoformat("2030-11-21T12:10:00+00:00")),
+    )
     journal.destinations.add(HOST, "cold", network="base", address=ADDRESS, by="a")
     assert decide(journal, "t-1", transfer("1")) == 1  # it counts orders
 
@@ -409,7 +419,11 @@ def test_transfers_have_caps_of_their_own(journal):
     sent(journal, "a", transfer("40"), at=NOW)
     assert decide(journal, "t-3", transfer("40.00")) == 40
     error = refused(journal, "t-4", transfer("40.01"))
-    assert (error.rule, error.actual, error.frees_at) == ("transfer_day", "80.01", "2030-11-22T00:00:00Z")
+    assert (error.rule, error.actual, error.frees_at) == (
+        "transfer_day",
+        "80.01",
+        iso(datetime.fromisoformat("2030-11-22T00:00:00+00:00")),
+    )
     coins = transfer("0.5", asset="BTC")
     assert decide(journal, "t-5", coins, ground=Ground(price=Decimal(80))) == 40
     assert refused(journal, "t-5", coins, ground=Ground()).rule == "worth"

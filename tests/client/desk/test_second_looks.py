@@ -163,3 +163,13 @@ def test_an_id_that_looks_like_a_repetition_and_is_none_is_refused(world):
     desk.place_order(BUY, intent_id="job~2", source="test")
     assert world.orders_placed() == 2
     assert isinstance(desk.journal.destinations, Destinations)
+
+
+def test_once_more_means_the_same_once_more(world):
+    desk = world.desk()
+    desk.place_order(BUY, intent_id="job", source="test")
+    desk.journal.doubts.again(desk.journal.get("job"), by="ana", why="")
+    with pytest.raises(IntentConflict, match="another request"):
+        desk.place_order(FAR, intent_id="job", source="test")
+    desk.place_order(BUY, intent_id="job", source="test")
+    assert world.orders_placed() == 2

@@ -77,20 +77,21 @@ DEEDS: list[NewOrder | NewTransfer] = [
     NewTransfer(asset="BTC", amount=parse_amount("0.001"), to="vault", chain=None),
     NewTransfer(asset="USDC", amount=parse_amount("5"), to="cold", chain="base"),
 ]
+ANSWERS: list[dict[str, Any]] = [
+    *({"kind": "error_before", "status": status} for status in (400, 401, 409, 500, 503)),
+    *({"kind": "error_after", "status": status} for status in (408, 409, 500, 503)),
+    *({"kind": "late_accept", "delay_seconds": float(delay)} for delay in (2, 15, 300, 590, 5000)),
+    {"kind": "timeout_after"},
+    {"kind": "slow", "delay_seconds": 3.0},
+    {"kind": "slow", "delay_seconds": 90.0},
+    *({"kind": kind} for kind in ("garbled", "truncated", "rate_limited", "edge_html")),
+    *({"kind": kind} for kind in ("unknown_enum", "extra_field", "missing_field")),
+]
 FAULTS = [
     *(
         {"method": "POST", "path": path, **fault}
         for path in ("/orders", "/transfers", "/orders/{id}/execute", "/transfers/{id}/execute")
-        for fault in (
-            *({"kind": "error_before", "status": status} for status in (400, 401, 409, 500, 503)),
-            *({"kind": "error_after", "status": status} for status in (408, 409, 500, 503)),
-            *({"kind": "late_accept", "delay_seconds": float(delay)} for delay in (2, 15, 300, 590, 5000)),
-            {"kind": "timeout_after"},
-            {"kind": "slow", "delay_seconds": 3.0},
-            {"kind": "slow", "delay_seconds": 90.0},
-            *({"kind": kind} for kind in ("garbled", "truncated", "rate_limited", "edge_html")),
-            *({"kind": kind} for kind in ("unknown_enum", "extra_field", "missing_field")),
-        )
+        for fault in ANSWERS
     ),
     *(
         {"method": method, "path": "*", **fault}
@@ -175,8 +176,12 @@ class DeskMachine(RuleBasedStateMachine):
         unattended=st.booleans(),
         resends=st.booleans(),
         dies=st.none() | st.none() | st.tuples(st.integers(1, 20), st.booleans()),
+        fault=st.none() | st.sampled_from(ANSWERS),
     )
-    def place(self, deed, unattended, resends, dies):
+    def place(self, deed, unattended, resends, dies, fault):
+        if fault is not None and not self.staged.sandbox.faults.waiting:
+            kind = "orders" if isinstance(DEEDS[deed], NewOrder) else "transfers"
+            self.staged.fault(method="POST", path=f"/{kind}", **fault)
         name = f"i-{len(self.asked) + 1}"
         wanted = DEEDS[deed]
         may_resend = isinstance(wanted, NewOrder) and wanted.price is None and wanted.chain is None

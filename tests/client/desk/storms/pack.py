@@ -114,11 +114,7 @@ class Child:
         policy = self.work.get("policy", "desk")
         stops = (lambda: self._stop(ready)) if self.work.get("stops") else None
         line = SharedLine(self.pack.url, self.pack.shift, moves=bool(self.job.get("shifts")), stops=stops)
-        signer = keys.parse(json.dumps(self.pack.key).encode(), where="the harness")
-        seconds = float(self.job.get("timeout", 5.0))
-        exchange = TrueMarkets(
-            line, signer=signer, environment="sandbox", base_url=self.pack.url, timeout_seconds=seconds
-        )
+        exchange = self.pack.exchange(line, seconds=float(self.job.get("timeout", 5.0)))
         run(exchange.account_id())
         if self.job.get("no_fence"):
             Token.left_seconds = lambda *_, **__: 0.0  # type: ignore[method-assign]
@@ -204,6 +200,16 @@ class Pack:
         self.url, self.key = url, key
         self.shift = mmap.mmap(-1, 8)
 
+    def exchange(self, line: BlockingLine, *, seconds: float) -> TrueMarkets:
+        signer = keys.parse(json.dumps(self.key).encode(), where="the harness")
+        return TrueMarkets(line, signer=signer, environment="sandbox", base_url=self.url, timeout_seconds=seconds)
+
+    def account_id(self) -> str:
+        line = BlockingLine()
+        found = run(self.exchange(line, seconds=5.0).account_id())
+        line.close()
+        return found
+
     def fork(self, job: dict[str, Any], work: dict[str, Any], ready: int, go: tuple[int, int]) -> tuple[int, int]:
         reading, writing = os.pipe()
         pid = os.fork()
@@ -276,7 +282,7 @@ def main() -> None:
         importlib.import_module(name)
     pack = Pack(sys.argv[1], json.loads(sys.argv[2]))
     gc.freeze()
-    print("ready", flush=True)
+    print(f"ready {pack.account_id()}", flush=True)
     for line in sys.stdin:
         job = json.loads(line)
         print(json.dumps(pack.pause(job) if job.get("shifts") else pack.race(job)), flush=True)

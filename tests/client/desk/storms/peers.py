@@ -41,7 +41,8 @@ class Room:
         self.host = urlsplit(self.url).netloc
         command = [sys.executable, "-m", "tests.client.desk.storms.pack", self.url, json.dumps(self.key)]
         self.pack = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-        assert self.pack.stdout.readline() == "ready\n"
+        said, _, self.account_id = self.pack.stdout.readline().strip().partition(" ")
+        assert said == "ready"
         return self
 
     def __exit__(self, *_: object) -> None:
