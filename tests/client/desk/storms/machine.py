@@ -27,7 +27,7 @@ from tradehook.amounts import parse_amount
 from tradehook.desk.intents import PLACED, State
 from tradehook.desk.limits import Limits
 from tradehook.desk.proofs import LISTS_OPEN_ORDERS
-from tradehook.errors import IntentConflict, InvalidInput, TradehookError
+from tradehook.errors import IntentConflict, TradehookError
 from tradehook.models import NewOrder
 from tradehook.run import run
 from tradehook.testing import Stopped
@@ -87,6 +87,7 @@ ANSWERS: list[dict[str, Any]] = [
     *({"kind": kind} for kind in ("garbled", "truncated", "rate_limited", "edge_html")),
     *({"kind": kind} for kind in ("unknown_enum", "extra_field", "missing_field")),
 ]
+LOST = [answer for answer in ANSWERS if answer["kind"] in ("error_before", "late_accept", "timeout_after")]
 FAULTS = [
     *(
         {"method": "POST", "path": path, **fault}
@@ -147,7 +148,7 @@ class DeskMachine(RuleBasedStateMachine):
 
     def limit(self, **fields: Any) -> None:
         # One cap of money for the whole run, so that at each moment it is clear what may have been spent.
-        limits = Limits(hour=HOUR_CAP if self.has_cap else None, **fields)
+        limits = Limits(hour=HOUR_CAP if self.has_cap else None, **{"unknowns": None, **fields})
         self.process.journal.limits.set(HOST, self.account_id, limits, by="test")
 
     def attempt(self, do: Any, *, dies: tuple[int, bool] | None = None) -> Any:
@@ -187,6 +188,18 @@ class DeskMachine(RuleBasedStateMachine):
         may_resend = isinstance(wanted, NewOrder) and wanted.price is None and wanted.chain is None
         self.asked[name] = (deed, unattended, resends and may_resend and not wanted.bounded)
         self.carry_out(name, dies)
+
+    @rule(deed=st.sampled_from([0, 1, 2]), unattended=st.booleans(), answer=st.sampled_from(LOST))
+    def one_is_lost_and_asked_for_again(self, deed, unattended, answer):
+        """A market order that got no answer, and a scheduler that may send it again when nothing can arrive any more."""
+        name = f"i-{len(self.asked) + 1}"
+        self.asked[name] = (deed, unattended, True)
+        self.staged.sandbox.faults.remove()
+        self.time_passes(30)  # what came before has settled
+        self.staged.fault(method="POST", path="/orders", **answer)
+        self.carry_out(name, None)
+        self.time_passes(3700)
+        self.carry_out(name, None)
 
     @rule(
         pick=st.integers(0, 1000),
@@ -300,9 +313,11 @@ class DeskMachine(RuleBasedStateMachine):
             return  # the money is gone
         self.by_hand.add(made.order_id)
 
-    @rule(pick=st.integers(0, 1000), may_go_again=st.booleans())
-    def a_person_ends_a_doubt(self, pick, may_go_again):
-        """A person who looks at the exchange and says what is so."""
+    @rule(pick=st.integers(0, 1000), may_go_again=st.booleans(), is_patient=st.booleans())
+    def a_person_ends_a_doubt(self, pick, may_go_again, is_patient):
+        """A person who looks at the exchange and says what is so; some wait for the horizon, the others are refused."""
+        if is_patient:
+            self.time_passes(3700)
         doubts = self.process.journal.doubts.list(HOST)
         if not doubts:
             return
@@ -331,7 +346,7 @@ class DeskMachine(RuleBasedStateMachine):
     @rule(
         order=st.sampled_from([None, Decimal(10), Decimal(40)]),
         in_flight=st.sampled_from([None, None, 2]),
-        unknowns=st.sampled_from([None, 3, 1]),
+        unknowns=st.sampled_from([None, None, 3]),
     )
     def set_limits(self, order, in_flight, unknowns):
         self.limit(order=order, in_flight=in_flight, unknowns=unknowns)
