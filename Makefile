@@ -16,8 +16,8 @@ demo: $(READY) ## Watch it work: a rebalance in Airflow, a trade in chat, on pla
 play: $(READY) ## Keep sandbox, Airflow and bot running, to try things yourself (Ctrl-C ends it)
 	@$(BIN)/python -m tradehook_sandbox play
 
-test: $(READY) ## Run all tests
-	@$(BIN)/python -m pytest
+test: $(READY) ## Run all tests, on two processes
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY) ## Check style, types and layers
 	$(BIN)/ruff check .

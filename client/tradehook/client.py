@@ -14,6 +14,7 @@ import uuid
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from tradehook import run
+from tradehook.desk.permits import share_budget
 from tradehook.errors import InvalidInput, NotFound
 from tradehook.models import NewOrder, OrderStatus, Side, Unit
 from tradehook.registry import open_exchange
@@ -21,6 +22,7 @@ from tradehook.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
+    from concurrent.futures import Future
     from datetime import datetime
     from decimal import Decimal
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from tradehook.transfers import NewTransfer, Portfolio, Transaction, Transfer, TransferStatus
 
 MadeT = TypeVar("MadeT", "Order", "Transfer")
+DoneT = TypeVar("DoneT")
 
 _WHOLE_ID = 32
 _SHORTEST_BEGINNING = 4
@@ -179,10 +182,8 @@ class AsyncClient:
 
         Cancelling the waiting does not cancel the order. May be repeated with the same `intent_id`.
         """
-        import asyncio  # takes longer to load than a blocking client needs to be ready
-
         future = self.desk.start_order(order, intent_id=intent_id or new_intent_id("py"), source=source)
-        return await asyncio.shield(asyncio.wrap_future(future))
+        return await _shielded(future)
 
     async def cancel_order(self, order_id: str) -> Order:
         """Ask for cancellation; returns the order right after. May be repeated. Raises `WrongState`."""
@@ -213,10 +214,8 @@ class AsyncClient:
 
         Cancelling the waiting does not cancel the transfer. May be repeated with the same `intent_id`.
         """
-        import asyncio
-
         future = self.desk.start_transfer(transfer, intent_id=intent_id or new_intent_id("py"), source=source)
-        return await asyncio.shield(asyncio.wrap_future(future))
+        return await _shielded(future)
 
     async def portfolio(self) -> Portfolio:
         """What the account is worth in US dollars. Raises `NotFound` where the exchange does not tell."""
@@ -235,6 +234,16 @@ class AsyncClient:
         close = getattr(self.exchange.session.line, "close", None)
         if close is not None:
             await close()
+
+
+async def _shielded(future: Future[DoneT]) -> DoneT:
+    """What the desk makes of it; whoever stops waiting stops nothing else."""
+    import asyncio  # takes longer to load than a blocking client needs to be ready
+
+    waiting = asyncio.wrap_future(future)
+    # Nobody may be there to hear how it ended; the journal has it, and asyncio need not complain.
+    waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return await asyncio.shield(waiting)
 
 
 async def _find(beginning: str, items: AsyncIterator[MadeT], *, what: str) -> MadeT:
@@ -338,7 +347,7 @@ def connect(settings: Settings | str | None = None) -> Client:
     from tradehook.lines.blocking import BlockingLine
 
     settings = _settings(settings)
-    exchange = open_exchange(settings, line=BlockingLine())
+    exchange = share_budget(open_exchange(settings, line=BlockingLine()), settings.journal_url)
     return Client(AsyncClient(exchange, desk=lambda: open_desk(settings, exchange=exchange)))
 
 
@@ -347,7 +356,8 @@ def connect_async(settings: Settings | str | None = None) -> AsyncClient:
     from tradehook.lines.asynchronous import AsyncLine
 
     settings = _settings(settings)
-    return AsyncClient(open_exchange(settings, line=AsyncLine()), desk=lambda: open_desk(settings))
+    exchange = share_budget(open_exchange(settings, line=AsyncLine()), settings.journal_url)
+    return AsyncClient(exchange, desk=lambda: open_desk(settings))
 
 
 def _settings(wanted: Settings | str | None) -> Settings:
@@ -371,7 +381,7 @@ def open_desk(settings: Settings, *, exchange: Exchange | None = None) -> Desk:
     from tradehook.desk.submit import Desk
     from tradehook.lines.blocking import BlockingLine
 
-    exchange = exchange or open_exchange(settings, line=BlockingLine())
+    exchange = exchange or share_budget(open_exchange(settings, line=BlockingLine()), settings.journal_url)
     patience = Patience(horizon_seconds=settings.horizon_seconds, look_seconds=settings.look_seconds)
     return Desk(
         exchange,

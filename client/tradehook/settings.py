@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tradehook.accounts import read_accounts
 from tradehook.errors import ConfigurationError, GuardRefused
 
 if TYPE_CHECKING:
@@ -89,6 +88,8 @@ class Settings:
             "key_passphrase": "TRADEHOOK_TRUE_MARKETS_KEY_PASSPHRASE",
             "journal_url": "TRADEHOOK_JOURNAL_URL",
         }
+        from tradehook.accounts import read_accounts  # Airflow parses files that need settings, not accounts
+
         accounts = read_accounts(env)
         name = overrides.get("account") or env.get("TRADEHOOK_ACCOUNT")
         account = accounts.find(str(name)) if name else accounts.default

@@ -295,6 +295,18 @@ class Bot:
         finally:
             journal.close()
 
+    def has_sent_everything(self) -> bool:
+        """Whether no letter is on its way: one that a kill catches there comes again, as perhaps a repeat."""
+        from sqlalchemy import text
+
+        journal = self.journal()
+        try:
+            with journal.engine.connect() as connection:
+                undone = text("SELECT count(*) FROM bot_outbox WHERE state <> 'sent'")
+                return connection.execute(undone).scalar() == 0
+        finally:
+            journal.close()
+
     def known(self) -> Bot:
         """The sandbox's Telegram knows this bot already, as after a first run."""
         self.exchange.post("/telegram/bots", token=self.token)

@@ -60,7 +60,7 @@ def stop(running):
     assert running.wait(timeout=30) == 0
 
 
-def test_a_fill_while_the_bot_was_dead_is_told_once(process, exchange):
+def test_a_fill_while_the_bot_was_dead_is_told_once(process, exchange, eventually):
     anna = process.person()
     process.admit(anna)
     running = process.start()
@@ -73,6 +73,7 @@ def test_a_fill_while_the_bot_was_dead_is_told_once(process, exchange):
     anna.wait_for(is_new(card, "Filled: bought 0.0100 BTC"))
     edited = anna.wait_for(lambda message: message.id == card.id and "Filled" in message.text, since=0)
     assert not edited.buttons
+    eventually(process.has_sent_everything)
     kill(running)
     running = process.start()
     anna.say("/status")
@@ -96,6 +97,7 @@ def test_killed_while_the_order_is_on_its_way_it_is_unknown_and_told_once(proces
     running = process.start()
     doubt = anna.wait_for(is_new(card, "UNKNOWN: Buy 0.0100 BTC"))
     assert "Do not enter it again" in doubt.text
+    eventually(process.has_sent_everything)
     kill(running)
     running = process.start()
     anna.say("/orders")

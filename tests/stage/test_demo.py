@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -46,6 +47,11 @@ def start(tmp_path):
         )
 
     yield begin
+    # One that was killed may need a moment to be gone; one that runs on stays, and fails this.
+    for _ in range(100):
+        if not processes_of(mark):
+            break
+        time.sleep(0.1)
     assert processes_of(mark) == []
 
 

@@ -6,7 +6,6 @@ import queue
 import sys
 import time
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -89,47 +88,37 @@ def carry_out(
         return answer.result()
 
     future = begin(approve if how.asks else None)
-    try:
-        _answer(client, future, questions, words=words, how=how)
-    finally:
-        if not future.done():
-            # Nobody can be asked any more (the terminal is gone): what waits for an answer hears a no.
+    waiting: Future[bool] | None = None
+    trouble: Exception | None = None
+    is_leaving = has_said_so = False
+    while not future.done():
+        try:
+            if is_leaving and not has_said_so:
+                has_said_so = True
+                hint("Stopping. What has not been sent stays unsent; waiting for the answer to what is on its way…")
+            settled, created, waiting = questions.get(timeout=_QUESTION_SECONDS)
+            waiting.set_result(trouble is None and not is_leaving and _approve(words(settled, created), how=how))
+        except queue.Empty:
+            continue
+        except (KeyboardInterrupt, Exception) as error:  # the terminal may be gone
+            if isinstance(error, Exception):
+                trouble, has_said_so = error, True
+            is_leaving = True
             client.desk.stop()
-        while not future.done():
-            with suppress(queue.Empty):
-                questions.get(timeout=_QUESTION_SECONDS)[2].set_result(False)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(False)
+    if trouble is not None and future.exception() is not None:
+        raise trouble
     return future.result()
 
 
-def _answer(
-    client: Client,
-    future: Future[T],
-    questions: queue.SimpleQueue[tuple[Any, Any, Future[bool]]],
-    *,
-    words: Callable[[Any, Any], Sequence[str]],
-    how: How,
-) -> None:
-    """Ask what the desk asks, until it is done."""
-    waiting: Future[bool] | None = None
-    while not future.done():
-        try:
-            settled, created, waiting = questions.get(timeout=_QUESTION_SECONDS)
-            first, *others = words(settled, created)
-            how.tell(first, style="bold")
-            for line in others:
-                how.tell(line)
-            waiting.set_result(confirm("Sign and send it?"))
-        except queue.Empty:
-            continue
-        except KeyboardInterrupt:
-            client.desk.stop()
-            hint("Stopping. What has not been sent stays unsent; waiting for the answer to what is on its way…")
-            if waiting is not None and not waiting.done():
-                waiting.set_result(False)
-        except BaseException:
-            if waiting is not None and not waiting.done():
-                waiting.set_result(False)
-            raise
+def _approve(lines: Sequence[str], *, how: How) -> bool:
+    """Show what is to be signed and ask."""
+    first, *others = lines
+    how.tell(first, style="bold")
+    for line in others:
+        how.tell(line)
+    return confirm("Sign and send it?")
 
 
 def wait_for_end(

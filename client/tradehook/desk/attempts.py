@@ -228,6 +228,7 @@ class Attempts:
             ground = await guard.survey(self.exchange, self.journal, settled=settled)
             request, token = await session.prepare(write.request)
             session.check_clock()
+            guard.check_budget(self.exchange)
             self.check_running()
             if session.line.monotonic() > until:
                 raise Interrupted(

@@ -47,7 +47,8 @@ class Outcome:
     def to_dict(self) -> dict[str, Any]:
         """A plain dict of JSON types, for `--json` and XCom."""
         order = self.order.model_copy(update={"payloads": ()}).to_dict()
-        return {"intent_id": self.intent_id, "is_stored": self.is_stored, **order, "sent": self.sized.to_dict()}
+        how = {"is_stored": self.is_stored, "was_found": self.was_found}
+        return {"intent_id": self.intent_id, **how, **order, "sent": self.sized.to_dict()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,8 @@ class TransferOutcome:
     def to_dict(self) -> dict[str, Any]:
         """A plain dict of JSON types, for `--json` and XCom."""
         transfer = self.transfer.model_copy(update={"payloads": ()}).to_dict()
-        return {"intent_id": self.intent_id, "is_stored": self.is_stored, **transfer, "sent": self.sized.to_dict()}
+        how = {"is_stored": self.is_stored, "was_found": self.was_found}
+        return {"intent_id": self.intent_id, **how, **transfer, "sent": self.sized.to_dict()}
 
 
 class Deed(Protocol[SettledT, MadeT]):

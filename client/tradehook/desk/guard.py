@@ -36,9 +36,11 @@ async def check(exchange: Exchange, *, limits: LimitsBook | None = None, is_canc
         is_cancel: it only cancels, so an account that is not live any more may still do it.
 
     Raises:
-        GuardRefused: `rule` is `live` or `environment`.
+        GuardRefused: `rule` is `live`, `environment` or `budget`.
     """
     check_address(exchange, limits=limits, is_cancel=is_cancel)
+    if not is_cancel:
+        check_budget(exchange)
     if is_live(exchange):
         known = limits.get(exchange.host, await exchange.account_id()) if limits is not None else None
         if known is None or not (known.live or is_cancel):
@@ -64,6 +66,23 @@ def check_address(exchange: Exchange, *, limits: LimitsBook | None = None, is_ca
     """
     if is_live(exchange) and (limits is None or not limits.has_live(exchange.host, at_all=is_cancel)):
         raise live_is_off(exchange.host, exchange=exchange.spec.name)
+
+
+def check_budget(exchange: Exchange) -> None:
+    """Refuse what is new while requests cannot be counted together with the other processes.
+
+    Raises:
+        GuardRefused: `rule` is `budget`.
+    """
+    session = exchange.session
+    trouble = session.budget.trouble(now=session.line.monotonic())
+    if trouble is not None:
+        raise GuardRefused(
+            f"Requests cannot be counted now: {trouble} Nothing new is sent until they can; cancels, and looking at "
+            "what was sent, go on slowly.",
+            rule="budget",
+            exchange=exchange.spec.name,
+        )
 
 
 async def survey(exchange: Exchange, journal: Journal, *, settled: Settled) -> Ground:

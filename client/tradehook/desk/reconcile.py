@@ -293,7 +293,7 @@ def unknown(intent: Intent, *, exchange_id: str | None = None) -> OutcomeUnknown
             step = show
             looking = f" It can still appear until {until}; `tradehook intents reconcile` looks again." if until else ""
             says = (
-                f"UNKNOWN: the {what} was sent, and no answer came that tells whether the exchange took it. It may "
+                f"The {what} was sent, and no answer came that tells whether the exchange took it. It may "
                 f"exist or not: do not enter it again.{named}{_seen_words(intent)}{looking} Look at "
                 f"`tradehook {what}s` and `{show}`."
             )

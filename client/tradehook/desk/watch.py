@@ -175,7 +175,9 @@ class Watcher:
         if any(entry.kind == "order" for entry in waiting):
             async for order in self._exchange.list_orders(statuses=OPEN_STATUSES):
                 listed[order.order_id] = order
-                if len(listed) % _PAGE == 0 and not await self._pace(hold):
+                if len(listed) % _PAGE:
+                    continue
+                if not await self._pace(hold):
                     return False
             requests += max(math.ceil(len(listed) / _PAGE), 1)
         seen: list[tuple[str, Made]] = [

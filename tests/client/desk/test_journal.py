@@ -70,7 +70,8 @@ def test_a_newer_journal_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "url", ["", "nonsense", "sqlite://", "sqlite:///", "sqlite:///:memory:", "postgresql://h", "postgres://h/d", "mysql://x"]
+    "url",
+    ["", "nonsense", "sqlite://", "sqlite:///", "sqlite:///:memory:", "postgresql://h", "postgres://h/d", "mysql://x"],
 )
 def test_addresses_that_cannot_hold_a_journal(url):
     with pytest.raises(ConfigurationError, match="TRADEHOOK_JOURNAL_URL"):

@@ -46,7 +46,13 @@ with dag("place_deferred") as place_deferred:
 
 with dag("place_limit") as place_limit:
     PlaceOrderOperator(
-        task_id="place", price="{{ params.price }}", good_for="1h", deferrable=True, inline_wait_seconds=0, timeout_seconds=20, **ORDER
+        task_id="place",
+        price="{{ params.price }}",
+        good_for="1h",
+        deferrable=True,
+        inline_wait_seconds=0,
+        timeout_seconds=20,
+        **ORDER,
     )
 
 with dag("place_limit_briefly") as place_limit_briefly:

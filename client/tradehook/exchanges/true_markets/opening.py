@@ -28,13 +28,15 @@ def open_account(settings: Settings, line: Line) -> TrueMarkets:
     if url.startswith("http:") and any(host == own or host.endswith(f".{own}") for own in SPEC.live_domains):
         raise ConfigurationError(f"{host} is reached by https only: over http, tokens would travel in clear text.")
     signer = _signer(settings)
+    budget = _BUDGETS.setdefault((url, signer.key_id), new_budget())
+    budget.scope = f"{url} {signer.key_id}"
     return TrueMarkets(
         line,
         signer=signer,
         environment=settings.environment,
         base_url=url,
         prefix=settings.prefix,
-        budget=_BUDGETS.setdefault((url, signer.key_id), new_budget()),
+        budget=budget,
         timeout_seconds=settings.timeout_seconds,
     )
 

@@ -13,7 +13,6 @@ import json
 import tempfile
 import time
 from collections import Counter
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,9 +20,9 @@ from typing import Any, ClassVar
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-
+from tests.client.desk.storms.happenings import ANSWERS, ARROWS, DEEDS, FAULTS, HOUR_CAP, LEADS_TO, LOST, S
 from tests.client.desk.storms.staged import HOST, MEMORY, Process, Staged, make_template
-from tradehook.amounts import parse_amount
+
 from tradehook.desk.intents import PLACED, State
 from tradehook.desk.limits import Limits
 from tradehook.desk.proofs import LISTS_OPEN_ORDERS
@@ -32,85 +31,6 @@ from tradehook.models import NewOrder
 from tradehook.run import run
 from tradehook.testing import Stopped
 from tradehook.transfers import NewTransfer
-
-S = State
-ARROWS = {
-    S.PREPARED: {S.SENDING},
-    S.SENDING: {S.ACCEPTED, S.REJECTED, S.UNKNOWN, S.CREATED, S.PREPARED},
-    S.CREATED: {S.EXECUTING, S.PREPARED, S.REJECTED},
-    S.EXECUTING: {S.ACCEPTED, S.REJECTED, S.UNKNOWN, S.PREPARED, S.EXECUTING},
-    S.UNKNOWN: {S.ACCEPTED, S.MATCHED, S.NEEDS_HUMAN, S.PROVED_ABSENT, S.REJECTED, S.PREPARED, S.EXECUTING},
-    S.NEEDS_HUMAN: {S.MATCHED, S.REJECTED, S.PREPARED},
-    S.PROVED_ABSENT: {S.MATCHED, S.NEEDS_HUMAN, S.REJECTED, S.PREPARED},
-}
-"""Those of `intents.py`, one by one; a signed one in doubt may send the very same bytes again (EXECUTING)."""
-LEADS_TO = {
-    "accepted": S.ACCEPTED,
-    "rejected": S.REJECTED,
-    "unknown": S.UNKNOWN,
-    "created": S.CREATED,
-    "overdue": S.UNKNOWN,
-    "interrupted": S.UNKNOWN,
-    "abandoned": S.PREPARED,
-    "not carried out": S.PREPARED,
-    "sent again": S.PREPARED,
-    "found": S.ACCEPTED,
-    "matched": S.MATCHED,
-    "absent": S.PROVED_ABSENT,
-    "looked": S.NEEDS_HUMAN,
-    "placed": S.MATCHED,
-    "not-placed": S.REJECTED,
-    "again": S.PREPARED,
-}
-BUY = NewOrder.of("BTC/PYUSD", side="buy", amount="$20")
-DEEDS: list[NewOrder | NewTransfer] = [
-    BUY,
-    NewOrder.of("BTC/PYUSD", side="sell", amount="0.0003"),
-    NewOrder.of("ETH/PYUSD", side="buy", amount="$35"),
-    NewOrder.of("BTC/PYUSD", side="buy", amount="0.001", price=Decimal(50000)),
-    NewOrder.of("BTC/PYUSD", side="buy", amount="0.0005", price=Decimal(67500)),
-    NewOrder.of(
-        "BTC/PYUSD", side="buy", amount="0.001", price=Decimal(51000), good_for=timedelta(seconds=60)
-    ),
-    NewOrder.of("BTC/PYUSD", side="buy", amount="0.0004", max_slippage="0.5", bounded=True),
-    NewOrder.of("CBBTC/USDC", side="buy", amount="$15", chain="base"),
-    NewTransfer(asset="BTC", amount=parse_amount("0.001"), to="vault", chain=None),
-    NewTransfer(asset="USDC", amount=parse_amount("5"), to="cold", chain="base"),
-]
-ANSWERS: list[dict[str, Any]] = [
-    *({"kind": "error_before", "status": status} for status in (400, 401, 409, 500, 503)),
-    *({"kind": "error_after", "status": status} for status in (408, 409, 500, 503)),
-    *({"kind": "late_accept", "delay_seconds": float(delay)} for delay in (2, 15, 300, 590, 5000)),
-    {"kind": "timeout_after"},
-    {"kind": "slow", "delay_seconds": 3.0},
-    {"kind": "slow", "delay_seconds": 90.0},
-    *({"kind": kind} for kind in ("garbled", "truncated", "rate_limited", "edge_html")),
-    *({"kind": kind} for kind in ("unknown_enum", "extra_field", "missing_field")),
-]
-LOST = [answer for answer in ANSWERS if answer["kind"] in ("error_before", "late_accept", "timeout_after")]
-FAULTS = [
-    *(
-        {"method": "POST", "path": path, **fault}
-        for path in ("/orders", "/transfers", "/orders/{id}/execute", "/transfers/{id}/execute")
-        for fault in ANSWERS
-    ),
-    *(
-        {"method": method, "path": "*", **fault}
-        for method in ("GET", "DELETE")
-        for fault in (
-            {"kind": "error_before", "status": 503},
-            {"kind": "timeout_after"},
-            {"kind": "rate_limited"},
-            {"kind": "edge_html"},
-            {"kind": "garbled"},
-            {"kind": "missing_field"},
-            {"kind": "unknown_enum"},
-            {"kind": "stale_list", "delay_seconds": 20.0},
-        )
-    ),
-    {"method": "POST", "path": "/auth/api-key/token", "kind": "error_after", "status": 503},
-]
-HOUR_CAP = Decimal(90)
 
 
 class DeskMachine(RuleBasedStateMachine):
@@ -259,8 +179,6 @@ class DeskMachine(RuleBasedStateMachine):
         if DEEDS[self.asked[name][0]] == DEEDS[deed] or isinstance(DEEDS[deed], NewTransfer):
             return
         order = DEEDS[deed]
-        if self.process.journal.find_exactly(self.process.journal.doubts.newest_id(name)) is None:
-            return  # it may happen once more, and nobody has asked yet
         heard = self.attempt(lambda process: process.desk.place_order(order, intent_id=name, source="test"))
         assert isinstance(heard, IntentConflict)
 
@@ -362,9 +280,7 @@ class DeskMachine(RuleBasedStateMachine):
     @invariant()
     def each_intent_has_at_most_one(self):
         there = self.staged.there()
-        mine = Counter(
-            owner for name, owner in self.staged.made_for.items() if owner is not None and name in there
-        )
+        mine = Counter(owner for name, owner in self.staged.made_for.items() if owner is not None and name in there)
         assert [name for name, count in mine.items() if count > 1] == []
         strangers = [name for name in there if self.staged.made_for.get(name) is None and name not in self.by_hand]
         assert strangers == []

@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine, text
+from tests.client.desk.storms.peers import admin
 
 import tradehook.desk
-from tests.client.desk.storms.peers import admin
 from tradehook.amounts import parse_amount
 from tradehook.desk import journal as journals
 from tradehook.desk import reserve

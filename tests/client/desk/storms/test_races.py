@@ -10,8 +10,8 @@ from decimal import Decimal
 
 import pytest
 from sqlalchemy import create_engine, text
-
 from tests.client.desk.storms.peers import BASE, BITCOIN, Room
+
 from tradehook.desk.journal import Journal
 from tradehook.desk.limits import Limits
 from tradehook.desk.proofs import LISTS_OPEN_ORDERS
