@@ -79,20 +79,20 @@ twice; to plan anew, start a new run. When an answer of the exchange is lost, th
     # Through JSON, so that the decimals arrive as they were written and never become floats.
     targets = "{{ params.targets | tojson }}"
 
-    before = BalancesOperator(task_id="before", targets=targets, true_markets_conn_id=account)
+    before = BalancesOperator(task_id="before", targets=targets, exchange_conn_id=account)
     rebalance = RebalanceOperator(
         task_id="rebalance",
         targets=targets,
         band="{{ params.band }}",
         min_trade="{{ params.min_trade }}",
         dry_run="{{ params.dry_run }}",
-        true_markets_conn_id=account,
+        exchange_conn_id=account,
     )
     report = RebalanceReportOperator(
         task_id="report",
         before=before.output,
         rebalance=rebalance.output,
         targets=targets,
-        true_markets_conn_id=account,
+        exchange_conn_id=account,
     )
     before >> rebalance >> report

@@ -11,7 +11,7 @@ import typer
 from tradehook.errors import ConfigurationError, NetworkError, TradehookError
 
 if TYPE_CHECKING:
-    from tradehook.settings import Settings
+    from tradehook_bot.accounts import Served
     from tradehook_bot.settings import BotSettings
 
 BUG, USAGE, REFUSED, UNREACHABLE = 1, 2, 3, 5
@@ -68,18 +68,18 @@ def setup(
     from tradehook_bot import setup as steps
     from tradehook_bot.settings import check_token, read_token, store_token
 
-    account, settings = _settings(token_file)
+    served, settings = _settings(token_file)
     if settings.token_file is not None:
-        token = read_token(settings, environment=account.environment)
+        token = read_token(settings, environment=served.environment)
     else:
         token = check_token(
             typer.prompt("Token from BotFather (it will not be shown)", hide_input=True).strip(), where="what you typed"
         )
     username = asyncio.run(steps.username_of(settings, token))
-    path = settings.stored_token_file(account.environment)
+    path = settings.stored_token_file(served.environment)
     store_token(path, token)
     typer.echo(f"@{username} answers. Its token is stored in {path}, where only you can read it.\n")
-    journal = Journal.open(account.journal_url)
+    journal = Journal.open(served.journal_url)
     invitation = steps.invite(journal, token=token, username=username)
     typer.echo(steps.how_to_open(settings, invitation))
     _print_qr(invitation.qr())
@@ -87,7 +87,7 @@ def setup(
         typer.echo("Now start the bot, which takes the link: tradehook-bot run")
         return
     typer.echo("Waiting for you to open it… (Ctrl-C leaves; the link stays valid, and `tradehook-bot run` takes it.)")
-    owner = asyncio.run(steps.wait_for_owner(settings, account, journal, token=token, invitation=invitation))
+    owner = asyncio.run(steps.wait_for_owner(settings, served, journal, token=token, invitation=invitation))
     if owner is None:
         raise ConfigurationError("Nobody opened the link in ten minutes. Run `tradehook-bot setup` again.")
     typer.echo(f"User {owner} owns the bot. Start it: tradehook-bot run")
@@ -121,23 +121,27 @@ def check(token_file: TokenFile = None) -> None:
     from tradehook_bot.settings import read_token
     from tradehook_bot.store import Store
 
-    account, settings = _settings(token_file)
-    token = read_token(settings, environment=account.environment)
+    served, settings = _settings(token_file)
+    token = read_token(settings, environment=served.environment)
     typer.echo(f"bot       @{asyncio.run(steps.username_of(settings, token))} at {settings.telegram_url}")
-    journal = Journal.open(account.journal_url)
+    journal = Journal.open(served.journal_url)
     users = Access(Store(journal.engine, bot_id=bot_id(token))).users()
     for user in users:
         silent = "" if user.is_reachable else ", has blocked the bot"
         typer.echo(f"user      {user.user_id} {user.name} ({user.role}){silent}")
     if not users:
         typer.echo("user      nobody: run `tradehook-bot setup`")
-    with connect(account) as client:
-        held = client.balances()
-        typer.echo(f"account   {account.account} at {client.exchange.host} ({account.environment}), {len(held)} assets")
-        try:
-            check_address(client.exchange, limits=journal.limits)
-        except GuardRefused as error:
-            typer.echo(f"writes    {error.message}")
+    for account in served.settings:
+        with connect(account) as client:
+            held = client.balances()
+            place = f"{client.exchange.host} ({account.environment})"
+            typer.echo(f"account   {account.account} at {place}, {len(held)} assets")
+            try:
+                check_address(client.exchange, limits=journal.limits)
+            except GuardRefused as error:
+                typer.echo(f"writes    {error.message}")
+    for words in served.left_out:
+        typer.echo(f"left out  {words}: this bot serves {served.environment}")
     typer.echo(f"journal   {shown(journal.engine)}")
     typer.echo(f"trading   {journal.trading_state()['state']}")
     if not users:
@@ -151,9 +155,9 @@ def run_bot(token_file: Path | None) -> None:
     from tradehook_bot.redaction import set_up_logging
     from tradehook_bot.settings import read_token
 
-    account, settings = _settings(token_file)
+    served, settings = _settings(token_file)
     set_up_logging()
-    house = House.open(settings, account, token=read_token(settings, environment=account.environment))
+    house = House.open(settings, served, token=read_token(settings, environment=served.environment))
     run_application(house)
 
 
@@ -174,11 +178,11 @@ def main() -> None:
         sys.exit(_fail_strangely(error))
 
 
-def _settings(token_file: Path | None) -> tuple[Settings, BotSettings]:
-    from tradehook.settings import Settings
+def _settings(token_file: Path | None) -> tuple[Served, BotSettings]:
+    from tradehook_bot.accounts import read_served
     from tradehook_bot.settings import BotSettings
 
-    return Settings.from_environment(), BotSettings.from_environment(token_file=token_file)
+    return read_served(), BotSettings.from_environment(token_file=token_file)
 
 
 def _print_qr(drawn: str) -> None:

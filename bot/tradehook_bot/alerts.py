@@ -11,12 +11,12 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError, TimedOut
 
+from tradehook.desk.events import newest_event
 from tradehook.desk.intents import SENDERS, State
 from tradehook.desk.schema import writing
-from tradehook.desk.tables import EVENT
+from tradehook.registry import spec
 from tradehook_bot import news
 from tradehook_bot.outbox import Letter
 from tradehook_bot.replies import text
@@ -49,9 +49,7 @@ class Alerts:
         """Mark where the journal's story starts for this bot: what is older was never ours to tell. Blocking."""
         store = self._house.store
         if store.mark(_MARK) is None:
-            with store.engine.connect() as connection:
-                newest = connection.execute(select(func.max(EVENT.c.event_id))).scalar()
-            store.set_mark(_MARK, newest or 0)
+            store.set_mark(_MARK, newest_event(store.engine))
 
     async def look(self) -> None:
         """Everything new in the journal is told, as far as Telegram takes it now."""
@@ -68,14 +66,11 @@ class Alerts:
     def _read_on(self) -> bool:
         """Turn the next new events into letters and wishes for edits; whether there may be more."""
         store = self._house.store
-        mark = store.mark(_MARK) or 0
-        query = select(EVENT.c.event_id, EVENT.c.intent_id).where(EVENT.c.event_id > mark)
-        with store.engine.connect() as connection:
-            rows = connection.execute(query.order_by(EVENT.c.event_id).limit(_BATCH)).all()
-        if not rows:
+        events = self._house.journal.events_after(store.mark(_MARK) or 0, limit=_BATCH)
+        if not events:
             return False
-        self._tell(dict.fromkeys(row.intent_id for row in rows), read_until=rows[-1].event_id)
-        return len(rows) == _BATCH
+        self._tell(dict.fromkeys(event.intent_id for event in events), read_until=events[-1].event_id)
+        return len(events) == _BATCH
 
     def _find_doubt(self) -> None:
         """A process that died while sending writes no event: its intents are found by their state."""
@@ -91,7 +86,7 @@ class Alerts:
     def _tell(self, intent_ids: dict[str, None], *, read_until: int | None = None) -> None:
         house = self._house
         intents = [house.journal.get(intent_id) for intent_id in intent_ids]
-        mine = [intent for intent in intents if intent.kind == "order" and intent.host == house.client.exchange.host]
+        mine = [intent for intent in intents if intent.kind == "order" and house.is_served(intent)]
         letters = [letter for intent in mine for letter in self._letters(intent)]
         with writing(house.store.engine) as connection:
             for intent in mine:
@@ -99,8 +94,10 @@ class Alerts:
             house.outbox.put_within(connection, letters)
             if read_until is not None:
                 house.store.put_mark(connection, _MARK, read_until)
-        if any(news.is_about_to_change(intent) for intent in mine):
-            house.hurry()
+        for intent in mine:
+            account = house.account_of(intent)
+            if account is not None and news.is_about_to_change(intent):
+                house.hurry(account)
 
     def _letters(self, intent: Intent) -> list[Letter]:
         house = self._house
@@ -109,18 +106,22 @@ class Alerts:
             return []
         if card is not None and news.is_asked_again(intent):
             return []
-        body = news.words(intent, exchange=house.spec.label, is_from_chat=card is not None)
+        account = house.account_of(intent)
+        # One that is not served here is told by the name that its own program has for it.
+        name = account.name if account is not None else intent.account
+        body = news.words(intent, exchange=spec(intent.exchange).label, is_from_chat=card is not None)
         dedupe_key = f"{intent.intent_id}:{intent.attempt}:{news.key(intent)}"
         if card is not None:
-            return [Letter(card.chat_id, dedupe_key, body, reply_to=card.message_id)]
-        return [Letter(user.user_id, dedupe_key, body) for user in house.access.users()]
+            return [Letter(card.chat_id, dedupe_key, body, reply_to=card.message_id, account=card.account)]
+        return [Letter(user.user_id, dedupe_key, body, account=name) for user in house.access.users()]
 
     # --- from rows to Telegram ------------------------------------------------------------------------------
 
     async def _edit_due(self) -> None:
         house = self._house
         for message in await house.store.do(house.order_messages.due):
-            if await house.voice.edit(message.chat_id, message.message_id, await self._words(message)):
+            words = await self._words(message)
+            if await house.voice.edit(message.chat_id, message.message_id, words, account=message.account):
                 await house.store.do(house.order_messages.shows, message)
                 await house.store.do(house.proposals.buttons_are_gone, message.intent_id)
 
@@ -128,7 +129,7 @@ class Alerts:
         if message.last_words is not None:
             return message.last_words
         intent = await self._house.store.do(self._house.journal.get, message.intent_id)
-        return news.words(intent, exchange=self._house.spec.label, is_from_chat=True)
+        return news.words(intent, exchange=spec(intent.exchange).label, is_from_chat=True)
 
     async def _send_due(self) -> None:
         house = self._house
@@ -142,7 +143,7 @@ class Alerts:
         letter = due.letter
         body = letter.body + (text(_REPEAT) if due.may_repeat else "")
         try:
-            number = await house.voice.say(letter.chat_id, body, reply_to=letter.reply_to)
+            number = await house.voice.say(letter.chat_id, body, account=letter.account, reply_to=letter.reply_to)
         except RetryAfter as error:
             # The wait is a number of seconds or a timedelta, as python-telegram-bot is set up.
             wait = error.retry_after

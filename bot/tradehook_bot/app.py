@@ -56,9 +56,14 @@ def build(house: House) -> App:
         .post_shutdown(life.end)
         .build()
     )
-    house.voice = Voice(application.bot, environment=house.account.environment, account=house.account.account)
+    house.voice = Voice(
+        application.bot,
+        environment=house.environment,
+        account=house.accounts[0].name,
+        has_several=house.has_several,
+    )
     house.look = life.alerts.look
-    house.hurry = life.sweeper.hurry
+    house.hurry = life.hurry
     house.in_background = application.create_task
     house.show_menu = life.show_menu
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from telegram.error import TelegramError
 
 from tradehook_bot import keyboards, placing
+from tradehook_bot.commands import account
 from tradehook_bot.replies import bold, code, text
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class Buttons:
         house = self._house
         chat_id, message_id = query.message.chat.id, query.message.message_id
         press = keyboards.read(query.data)
+        if press is not None and press.verb == "account":
+            await self._switch(press.token, chat_id=chat_id, message_id=message_id)
+            return
         if press is None:
             _log.warning("User %s pressed a button that no message of ours has.", query.from_user.id)
             return
@@ -60,7 +64,8 @@ class Buttons:
             await self._close(proposal, _over(proposal))
             return
         # No buttons from here on, whatever happens.
-        if await house.voice.edit(chat_id, message_id, f"{bold('Confirmed')}: {text(proposal.deed)}\nOne moment…"):
+        words = f"{bold('Confirmed')}: {text(proposal.deed)}\nOne moment…"
+        if await house.voice.edit(chat_id, message_id, words, account=proposal.account):
             await house.store.do(house.proposals.buttons_are_gone, proposal.proposal_id)
         placed = house.in_background(placing.carry_out(house, proposal))
         await asyncio.wait({placed}, timeout=_CHAT_WAITS_SECONDS)
@@ -72,9 +77,20 @@ class Buttons:
         for proposal in await house.store.do(house.proposals.with_dead_buttons):
             await self._close(proposal, _over(proposal))
 
+    async def _switch(self, name: str, *, chat_id: int, message_id: int) -> None:
+        """The chat is about this account, and the list says so. A name that is not served changes nothing."""
+        house = self._house
+        if house.named(name) is not None:
+            await house.store.do(house.chats.choose, chat_id, name)
+        choice = await house.choice(chat_id)
+        body, keyboard = account.listing(house, choice)
+        await house.voice.edit(chat_id, message_id, body, account=choice.account.name, keyboard=keyboard)
+
     async def _close(self, proposal: Proposal, body: str) -> None:
         house = self._house
-        if proposal.message_id is not None and await house.voice.edit(proposal.chat_id, proposal.message_id, body):
+        if proposal.message_id is None:
+            return
+        if await house.voice.edit(proposal.chat_id, proposal.message_id, body, account=proposal.account):
             await house.store.do(house.proposals.buttons_are_gone, proposal.proposal_id)
 
 

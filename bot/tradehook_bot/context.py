@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tradehook.client import connect_async
+from tradehook.errors import ConfigurationError, GuardRefused
 from tradehook_bot.access import Access
+from tradehook_bot.accounts import Account, Served
+from tradehook_bot.chats import Chats
 from tradehook_bot.order_messages import OrderMessages
 from tradehook_bot.outbox import Outbox
 from tradehook_bot.proposals import Proposals
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
 
     from telegram import InlineKeyboardMarkup
 
-    from tradehook.client import AsyncClient
-    from tradehook.contract import Spec
+    from tradehook.desk.intents import Intent
     from tradehook.desk.journal import Journal
     from tradehook.settings import Settings
     from tradehook_bot.replies import Voice
@@ -30,15 +31,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class House:
-    """One bot over one account."""
+    """One bot over the accounts of one environment, and over one journal."""
 
     settings: BotSettings
-    account: Settings
+    accounts: tuple[Account, ...]
+    """A chat begins with the first."""
+    served: Served = field(repr=False)
     token: str = field(repr=False)
-    client: AsyncClient
     journal: Journal
     store: Store
     access: Access
+    chats: Chats
     proposals: Proposals
     order_messages: OrderMessages
     outbox: Outbox
@@ -46,40 +49,86 @@ class House:
     """Set when the application is built."""
     look: Callable[[], Coroutine[Any, Any, None]] = field(init=False)
     """Tell what is new in the journal now, rather than at the next tick. Set when the application is built."""
-    hurry: Callable[[], None] = field(init=False)
-    """Look at open orders more often for a moment. Set when the application is built."""
+    hurry: Callable[[Account], None] = field(init=False)
+    """Look at an account's open orders more often for a moment. Set when the application is built."""
     in_background: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = field(init=False)
     """Start something that a stop waits for. Set when the application is built."""
     show_menu: Callable[[], Coroutine[Any, Any, None]] = field(init=False)
     """Give everybody who may use the bot its menu. Set when the application is built."""
 
     @classmethod
-    def open(cls, settings: BotSettings, account: Settings, *, token: str) -> House:
-        """Open account, journal and tables. Blocking; sends nothing.
+    def open(cls, settings: BotSettings, served: Served, *, token: str) -> House:
+        """Open accounts, journal and tables. Blocking; sends nothing.
 
         Raises:
-            ConfigurationError: the key, the settings or the journal cannot be used.
+            ConfigurationError: a key, the settings or the journal cannot be used; of several accounts, says whose.
         """
-        client = connect_async(account)
-        journal = client.desk.journal
+        accounts = tuple(_opened(each, of=len(served.settings)) for each in served.settings)
+        journal = accounts[0].client.desk.journal
         store = Store(journal.engine, bot_id=bot_id(token))
         return cls(
             settings=settings,
-            account=account,
+            accounts=accounts,
+            served=served,
             token=token,
-            client=client,
             journal=journal,
             store=store,
             access=Access(store),
+            chats=Chats(store),
             proposals=Proposals(store),
             order_messages=OrderMessages(store),
             outbox=Outbox(store),
         )
 
     @property
-    def spec(self) -> Spec:
-        """The exchange's card."""
-        return self.client.exchange.spec
+    def environment(self) -> str:
+        """The environment that everything here belongs to."""
+        return self.served.environment
+
+    @property
+    def has_several(self) -> bool:
+        """Whether there is an account to choose."""
+        return len(self.accounts) > 1
+
+    def named(self, name: str | None) -> Account | None:
+        """The account of this name, if it is served. What names none is of a time when there was only one."""
+        if name is None and not self.has_several:
+            return self.accounts[0]
+        return next((account for account in self.accounts if account.name == name), None)
+
+    def account_of(self, intent: Intent) -> Account | None:
+        """The account whose money an intent is about, if it is one of these.
+
+        Whose it is is decided by the exchange's own id. Where that is not known yet, by what people call it.
+        """
+        there = [account for account in self.accounts if account.is_where(intent)]
+        if not self.has_several:
+            return there[0] if there else None
+        for account in there:
+            if intent.account_id is not None and account.account_id == intent.account_id:
+                return account
+        unsure = [account for account in there if account.account_id is None or intent.account_id is None]
+        return next((account for account in unsure if account.name == intent.account), None)
+
+    def is_served(self, intent: Intent) -> bool:
+        """Whether an intent went where one of these accounts is."""
+        return any(account.is_where(intent) for account in self.accounts)
+
+    async def choice(self, chat_id: int) -> Choice:
+        """The account that a chat is about."""
+        if not self.has_several:
+            return Choice(self.accounts[0])
+        name = await self.store.do(self.chats.account, chat_id)
+        chosen = self.named(name)
+        if chosen is not None:
+            return Choice(chosen)
+        first = self.accounts[0]
+        if name is not None:
+            return Choice(first, f"This chat was about {name}, which is not served any more.")
+        if self.served.must_choose:
+            names = ", ".join(self.served.must_choose)
+            return Choice(first, f"There are several live accounts ({names}), and none was chosen in this chat.")
+        return Choice(first)
 
     async def is_frozen(self) -> bool:
         """Whether nothing new may be sent."""
@@ -87,9 +136,19 @@ class House:
 
     async def close(self) -> None:
         """Wait for what is being sent and written, and let go of everything."""
-        await self.client.close()
+        for account in self.accounts:
+            await account.client.close()
         self.store.close()
         self.journal.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The account that a chat is about."""
+
+    account: Account
+    problem: str = ""
+    """Why it cannot be taken for the person's own choice, where it cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +156,10 @@ class Ask:
     """One command from somebody who may use the bot, in their private chat."""
 
     house: House
+    account: Account
+    """The account that the chat is about."""
+    choice_problem: str
+    """Why nothing may be ordered before the person has chosen an account; empty when something may."""
     user_id: int
     chat_id: int
     name: str
@@ -106,8 +169,34 @@ class Ask:
     sent_at: datetime
 
     async def reply(self, body: str, *, keyboard: InlineKeyboardMarkup | None = None) -> int:
-        """Answer in the chat, and return the message's number."""
+        """Answer in the chat about its account, and return the message's number."""
+        return await self.house.voice.say(self.chat_id, body, account=self.account.name, keyboard=keyboard)
+
+    async def reply_of_all(self, body: str, *, keyboard: InlineKeyboardMarkup | None = None) -> int:
+        """The same for an answer that is about every account, or about none."""
         return await self.house.voice.say(self.chat_id, body, keyboard=keyboard)
+
+    def check_chosen(self) -> None:
+        """Refuse to order while it is open which account is meant.
+
+        Raises:
+            GuardRefused: `rule` is `account`.
+        """
+        if self.choice_problem:
+            raise GuardRefused(
+                f"{self.choice_problem} Nothing was asked or sent. Choose one with /account first.",
+                rule="account",
+                actual="none chosen",
+            )
+
+
+def _opened(settings: Settings, *, of: int) -> Account:
+    try:
+        return Account.open(settings)
+    except ConfigurationError as error:
+        if of > 1:
+            raise ConfigurationError(f"{settings.account}: {error.message}") from None
+        raise
 
 
 def bot_id(token: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +11,9 @@ from telegram import BotCommand, BotCommandScopeChat
 from telegram.error import TelegramError
 
 from tradehook.desk.intents import State as IntentState
-from tradehook.errors import InvalidInput
+from tradehook.errors import InvalidInput, TradehookError
 from tradehook_bot.alerts import Alerts
-from tradehook_bot.commands.table import COMMANDS
+from tradehook_bot.commands.table import offered
 from tradehook_bot.confirm import Buttons
 from tradehook_bot.placing import never_sent
 from tradehook_bot.proposals import State
@@ -20,6 +22,7 @@ from tradehook_bot.sweeping import Sweeper
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from tradehook_bot.accounts import Account
     from tradehook_bot.context import House
     from tradehook_bot.proposals import Proposal
 
@@ -27,6 +30,7 @@ _log = logging.getLogger(__name__)
 _TICK_SECONDS = 0.5
 """How often the database is looked at; how often the exchange is asked is the sweeper's to say."""
 _DAY_SECONDS = 86_400.0
+_IDENTIFY_SECONDS = 10.0
 _JOB: dict[str, Any] = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
 """A late job runs late instead of not at all, once instead of many times, and never twice at once."""
 
@@ -39,7 +43,7 @@ class Life:
         self._house = house
         self.alerts = Alerts(house)
         self._buttons = Buttons(house)
-        self.sweeper = Sweeper(house)
+        self._sweepers = {account.name: Sweeper(house, account) for account in house.accounts}
 
     async def begin(self, application: Any) -> None:
         """Settle what a former run left behind and start the jobs. Called once, before the first update is fetched."""
@@ -50,23 +54,24 @@ class Life:
         await self._buttons.put_away_dead()
         await self.show_menu()
         self._start_jobs(application.job_queue)
-        _log.info(
-            "@%s serves %s at %s (%s).",
-            application.bot.username,
-            house.account.account,
-            house.spec.label,
-            house.account.environment,
-        )
+        titles = ", ".join(account.title for account in house.accounts)
+        _log.info("@%s serves %s (%s).", application.bot.username, titles, house.environment)
+        if house.served.left_out:
+            _log.info("Left out, being of another environment: %s.", ", ".join(house.served.left_out))
 
     async def end(self, _application: Any) -> None:
         """Wait for what is being sent, and let go of everything."""
         await self._house.close()
         _log.info("Stopped.")
 
+    def hurry(self, account: Account) -> None:
+        """Look at an account's open orders more often for a moment."""
+        self._sweepers[account.name].hurry()
+
     async def show_menu(self) -> None:
         """Those who may use the bot have its commands in their menu; nobody else has. Failing here stops nothing."""
         house = self._house
-        menu = [BotCommand(command.name, command.summary) for command in COMMANDS if command.name != "start"]
+        menu = [BotCommand(command.name, command.summary) for command in offered(house) if command.name != "start"]
         for user in await house.store.do(house.access.users):
             try:
                 await house.voice.bot.set_my_commands(menu, scope=BotCommandScopeChat(user.user_id))
@@ -76,12 +81,20 @@ class Life:
     def _start_jobs(self, jobs: Any) -> None:
         every: tuple[tuple[str, Callable[[], Awaitable[None]], float], ...] = (
             ("tell", self.alerts.look, _TICK_SECONDS),
-            ("sweep", self.sweeper.tick, _TICK_SECONDS),
+            *((f"sweep {name}", sweeper.tick, _TICK_SECONDS) for name, sweeper in self._sweepers.items()),
+            *((("identify", self._identify, _IDENTIFY_SECONDS),) if self._house.has_several else ()),
             ("put away", self._buttons.put_away_dead, _TICK_SECONDS),
             ("forget", self._forget, _DAY_SECONDS),
         )
         for name, work, seconds in every:
             jobs.run_repeating(_job(work), seconds, first=0.1, name=name, job_kwargs=_JOB)
+
+    async def _identify(self) -> None:
+        """Learn whose money each account is, so that what others did with it is told under its name."""
+        for account in self._house.accounts:
+            with contextlib.suppress(TradehookError, TimeoutError):
+                async with asyncio.timeout(_IDENTIFY_SECONDS):
+                    await account.identify()
 
     async def _forget(self) -> None:
         await self._house.store.do(self._house.access.forget_updates)

@@ -15,6 +15,8 @@ from tradehook_bot.replies import bold, code, text
 if TYPE_CHECKING:
     from tradehook.desk.intents import Intent
 
+UNTOLD = (OrderStatus.ACCEPTED, OrderStatus.CANNOT_TELL)
+"""How an order stands of which the exchange tells no more: what became of it shows in the wallet, if anywhere."""
 _UNDER_WAY = (State.PREPARED, State.SENDING, State.CREATED, State.EXECUTING)
 
 
@@ -31,7 +33,8 @@ def key(intent: Intent) -> str:
 def is_end(intent: Intent) -> bool:
     """Whether the story is over, or stops here until a person looks."""
     if intent.reads_as is State.ACCEPTED:
-        return intent.is_final
+        order = intent.last_order
+        return intent.is_final or (order is not None and order.status is OrderStatus.CANNOT_TELL)
     return intent.reads_as in (State.REJECTED, State.UNKNOWN)
 
 
@@ -41,7 +44,7 @@ def is_resting(intent: Intent) -> bool:
     return (
         intent.reads_as is State.ACCEPTED
         and order is not None
-        and order.status is OrderStatus.OPEN
+        and order.status in (OrderStatus.OPEN, OrderStatus.ACCEPTED)
         and order.is_limit is True
         and not order.filled
     )
@@ -52,7 +55,7 @@ def is_about_to_change(intent: Intent) -> bool:
     order = intent.last_order
     if intent.reads_as is not State.ACCEPTED or order is None:
         return False
-    return order.status in (OrderStatus.PENDING, OrderStatus.CANCELING)
+    return order.status in (OrderStatus.PENDING, OrderStatus.CANCELING, OrderStatus.ACCEPTED)
 
 
 def is_asked_again(intent: Intent) -> bool:
@@ -76,7 +79,7 @@ def words(intent: Intent, *, exchange: str, is_from_chat: bool) -> str:
             order = intent.last_order
             short = render.short_id(order.order_id)
             facts = [f"order {code(short)}", *([text(origin)] if origin else [])]
-            if order.status is OrderStatus.OPEN and order.is_limit:
+            if order.status in (OrderStatus.OPEN, *UNTOLD) and order.is_limit:
                 facts.append(f"/cancel_{text(short)}")
             return f"{bold(render.order_line(order))}\n{' · '.join(facts)}"
         case State.REJECTED:

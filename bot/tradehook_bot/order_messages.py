@@ -29,6 +29,8 @@ class OrderMessage:
 
     intent_id: str
     chat_id: int
+    account: str | None
+    """What people call its account; `None` in rows of a version that knew only one."""
     message_id: int
     wanted: str
     shown: str
@@ -43,7 +45,7 @@ class OrderMessages:
         self._store = store
         self._mine = ORDER_MESSAGE.c.bot_id == store.bot_id
 
-    def begin(self, intent_id: str, *, chat_id: int, message_id: int) -> None:
+    def begin(self, intent_id: str, *, chat_id: int, account: str | None, message_id: int) -> None:
         """The order's message is this one, and says that the order is being submitted."""
         with writing(self._store.engine) as connection:
             connection.execute(
@@ -51,6 +53,7 @@ class OrderMessages:
                     bot_id=self._store.bot_id,
                     intent_id=intent_id,
                     chat_id=chat_id,
+                    account=account,
                     message_id=message_id,
                     wanted=SUBMITTING,
                     shown=SUBMITTING,
@@ -101,6 +104,7 @@ def _message(row: Row[Any]) -> OrderMessage:
     return OrderMessage(
         intent_id=row.intent_id,
         chat_id=row.chat_id,
+        account=row.account,
         message_id=row.message_id,
         wanted=row.wanted,
         shown=row.shown,

@@ -42,6 +42,8 @@ class Letter:
     body: str
     """HTML, without the environment's mark: that is put on when it is sent."""
     reply_to: int | None = None
+    account: str | None = None
+    """What people call the account that it tells of, where it tells of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Outbox:
                 insert(OUTBOX).values(
                     bot_id=self._store.bot_id,
                     chat_id=letter.chat_id,
+                    account=letter.account,
                     dedupe_key=letter.dedupe_key,
                     body=letter.body,
                     reply_to=letter.reply_to,
@@ -116,7 +119,7 @@ class Outbox:
             )
         return Due(
             outbox_id=row.outbox_id,
-            letter=Letter(row.chat_id, row.dedupe_key, row.body, row.reply_to),
+            letter=Letter(row.chat_id, row.dedupe_key, row.body, row.reply_to, row.account),
             attempts=row.attempts + 1,
             may_repeat=row.state != "queued",
         )

@@ -55,6 +55,8 @@ class Proposal:
     proposal_id: str
     user_id: int
     chat_id: int
+    account: str | None
+    """What people call the account it was asked for; `None` in rows of a version that knew only one."""
     message_id: int | None
     typed: str
     """The command, to be shown when it has to be given again."""
@@ -82,6 +84,7 @@ class Proposals:
         *,
         user_id: int,
         chat_id: int,
+        account: str,
         typed: str,
         shown_price: Decimal | None,
         good_until_price: Decimal | None,
@@ -100,6 +103,7 @@ class Proposals:
                     bot_id=self._store.bot_id,
                     user_id=user_id,
                     chat_id=chat_id,
+                    account=account,
                     token_hash=_hash(token),
                     typed=typed,
                     sized=sized.model_dump_json(),
@@ -238,6 +242,7 @@ def _proposal(row: Row[Any]) -> Proposal:
         proposal_id=row.proposal_id,
         user_id=row.user_id,
         chat_id=row.chat_id,
+        account=row.account,
         message_id=row.message_id,
         typed=row.typed,
         sized=SizedOrder.model_validate_json(row.sized),

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tradehook.models import NewOrder, Quote, SizedOrder
+    from tradehook_bot.accounts import Account
     from tradehook_bot.context import House
 
 _LONGEST_TYPED = 200
 
 
-async def ask(house: House, order: NewOrder, *, user_id: int, chat_id: int, typed: str) -> None:
-    """Ask whether this order shall be placed.
+async def ask(house: House, account: Account, order: NewOrder, *, user_id: int, chat_id: int, typed: str) -> None:
+    """Ask whether this order shall be placed in this account.
 
     Raises:
         GuardRefused: nothing may be sent here or now, so nothing is asked.
@@ -33,18 +34,26 @@ async def ask(house: House, order: NewOrder, *, user_id: int, chat_id: int, type
         TradehookError: the exchange could not be asked.
     """
     await check_open(house)
-    await guard.check(house.client.exchange, limits=house.journal.limits)
-    sized = await house.client.size_order(order)
-    await ask_sized(house, sized, user_id=user_id, chat_id=chat_id, typed=typed)
+    await guard.check(account.client.exchange, limits=house.journal.limits)
+    sized = await account.client.size_order(order)
+    await ask_sized(house, account, sized, user_id=user_id, chat_id=chat_id, typed=typed)
 
 
 async def ask_sized(
-    house: House, sized: SizedOrder, *, user_id: int, chat_id: int, typed: str, notes: Sequence[str] = ()
+    house: House,
+    account: Account,
+    sized: SizedOrder,
+    *,
+    user_id: int,
+    chat_id: int,
+    typed: str,
+    notes: Sequence[str] = (),
 ) -> None:
     """The same for an order whose quantity is settled.
 
     Args:
         house: where.
+        account: whose money; the question stays about it, whatever the chat is about later.
         sized: what will be sent, exactly, if the answer is yes.
         user_id: who may answer.
         chat_id: where they may.
@@ -55,11 +64,11 @@ async def ask_sized(
         InvalidInput: the account clearly cannot pay it.
         TradehookError: the exchange could not be asked.
     """
-    capabilities = house.spec.capabilities
-    quote, balances = await asyncio.gather(current_price(house, sized), house.client.balances())
+    capabilities = account.spec.capabilities
+    quote, balances = await asyncio.gather(current_price(account, sized), account.client.balances())
     terms = cards.Terms.of(sized, quote, fee_rate=capabilities.fee_rate_observed)
     cards.check_funds(terms, balances, command=str(sized.side))
-    exchange = house.client.exchange
+    exchange = account.client.exchange
     account_id = await exchange.account_id()
     odd = await house.store.do(
         questions, house.journal.engine, sized, host=exchange.host, account_id=account_id, balances=balances
@@ -71,6 +80,7 @@ async def ask_sized(
         sized,
         user_id=user_id,
         chat_id=chat_id,
+        account=account.name,
         typed=" ".join(typed.split())[:_LONGEST_TYPED],
         shown_price=quote.price,
         good_until_price=cards.good_until(sized, quote, tolerance_percent=tolerance),
@@ -80,20 +90,21 @@ async def ask_sized(
     body = cards.body(
         terms,
         balances,
-        account=house.account.account,
-        exchange=house.spec.label,
+        account=account.name,
+        exchange=account.spec.label,
         tolerance_percent=tolerance,
         expires_at=proposal.expires_at,
         seconds=round(lifetime.total_seconds()),
         notes=(*notes, *odd, *(f"{words[0].upper()}{words[1:]}." for words in kept_words(sized))),
     )
-    message_id = await house.voice.say(chat_id, body, keyboard=keyboards.question(token, deed=terms.deed))
+    keyboard = keyboards.question(token, deed=terms.deed)
+    message_id = await house.voice.say(chat_id, body, account=account.name, keyboard=keyboard)
     await house.store.do(house.proposals.bind, proposal.proposal_id, message_id=message_id)
 
 
-async def current_price(house: House, sized: SizedOrder) -> Quote:
+async def current_price(account: Account, sized: SizedOrder) -> Quote:
     """What the order would get at the market now."""
-    return await house.client.get_quote(
+    return await account.client.get_quote(
         sized.base, quote=sized.quote, side=sized.side, quantity=sized.quantity, unit=sized.unit
     )
 

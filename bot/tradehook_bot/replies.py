@@ -45,29 +45,37 @@ def plain(body: str) -> str:
 class Voice:
     """How the bot speaks in its environment."""
 
-    def __init__(self, bot: Bot, *, environment: str, account: str) -> None:
+    def __init__(self, bot: Bot, *, environment: str, account: str, has_several: bool = False) -> None:
         """Speak through this bot.
 
         Args:
             bot: python-telegram-bot's.
             environment: `sandbox`, `uat` or `live`; stands in every message.
-            account: what people call the account.
+            account: what people call the account, where there is one.
+            has_several: whether each message says which account it is about.
         """
         self.bot = bot
         self._environment = environment
         self._account = account
+        self._has_several = has_several
 
-    def marked(self, body: str) -> str:
-        """The text with its environment: in front where it is play money, at the end where the fact comes first."""
+    def marked(self, body: str, *, account: str | None = None) -> str:
+        """The text with its environment: in front where it is play money, at the end where the fact comes first.
+
+        Where there are several accounts, the one that it is about stands beside it.
+        """
         if self._environment == "live":
-            return f"{body}\n\nLIVE · {text(self._account)}"
-        return f"{self._environment.upper()} · {body}"
+            named = account if self._has_several else self._account
+            return f"{body}\n\nLIVE{f' · {text(named)}' if named else ''}"
+        named = f"{text(account)} · " if self._has_several and account else ""
+        return f"{self._environment.upper()} · {named}{body}"
 
     async def say(
         self,
         chat_id: int,
         body: str,
         *,
+        account: str | None = None,
         keyboard: InlineKeyboardMarkup | None = None,
         reply_to: int | None = None,
         is_silent: bool = False,
@@ -84,7 +92,7 @@ class Voice:
         for page in pages:
             number = await self._send(
                 chat_id,
-                self.marked(page),
+                self.marked(page, account=account),
                 keyboard=keyboard if page is pages[-1] else None,
                 reply_to=reply_to if page is pages[0] else None,
                 is_silent=is_silent,
@@ -92,13 +100,19 @@ class Voice:
         return number
 
     async def edit(
-        self, chat_id: int, message_id: int, body: str, *, keyboard: InlineKeyboardMarkup | None = None
+        self,
+        chat_id: int,
+        message_id: int,
+        body: str,
+        *,
+        account: str | None = None,
+        keyboard: InlineKeyboardMarkup | None = None,
     ) -> bool:
         """Let a message say this, and show these buttons or none. May be repeated.
 
         Returns whether there is nothing left to do: `False` means that it is worth another try later.
         """
-        shown = self.marked(paged(body)[0])
+        shown = self.marked(paged(body)[0], account=account)
         try:
             await self._edit(chat_id, message_id, shown, keyboard=keyboard)
         except (RetryAfter, Forbidden, BadRequest) as error:

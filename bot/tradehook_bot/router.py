@@ -41,8 +41,11 @@ class Router:
         if command is None:
             await self._house.voice.say(message.chat.id, _not_understood(typed, name))
             return
+        choice = await self._house.choice(message.chat.id)
         ask = Ask(
             house=self._house,
+            account=choice.account,
+            choice_problem=choice.problem,
             user_id=message.from_user.id,
             chat_id=message.chat.id,
             name=message.from_user.full_name,
@@ -62,7 +65,7 @@ class Router:
         except TradehookError as error:
             await ask.reply(words_for(error, example=command.examples[0]))
         except TimeoutError:
-            await ask.reply(f"{text(self._house.spec.label)} did not answer in time. No order was sent. Try again.")
+            await ask.reply(f"{text(ask.account.spec.label)} did not answer in time. No order was sent. Try again.")
 
 
 def read(typed: str) -> tuple[str, tuple[str, ...]]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from telegram import Update
 
     from tradehook.desk.journal import Journal
-    from tradehook.settings import Settings
+    from tradehook_bot.accounts import Served
     from tradehook_bot.settings import BotSettings
 
 _POLL_SECONDS = 5
@@ -87,13 +87,13 @@ def how_to_open(settings: BotSettings, invitation: Invitation) -> str:
 
 
 async def wait_for_owner(
-    settings: BotSettings, account: Settings, journal: Journal, *, token: str, invitation: Invitation
+    settings: BotSettings, served: Served, journal: Journal, *, token: str, invitation: Invitation
 ) -> int | None:
     """Who opened the link, or `None` when nobody did in time.
 
     Args:
         settings: the bot's.
-        account: which environment the bot is for.
+        served: which environment the bot is for.
         journal: where its people are kept.
         token: the bot's.
         invitation: what `invite` made.
@@ -108,7 +108,7 @@ async def wait_for_owner(
         while now() < until:
             owner = await asyncio.to_thread(access.claimed_by, invitation.code)
             if owner is not None:
-                await _welcome(Voice(bot, environment=account.environment, account=account.account), owner)
+                await _welcome(Voice(bot, environment=served.environment, account=served.settings[0].account), owner)
                 return owner
             try:
                 updates = await bot.get_updates(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-NEWEST = "0001"
+NEWEST = "0002"
 _THREADS = 4
 
 

@@ -1,4 +1,4 @@
-"""Follows open orders to their end, fast after a confirm and slowly when they rest, so that reading costs little."""
+"""Follows one account's open orders to their end: fast after a confirm, slowly when they rest, so it costs little."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from concurrent.futures import Future
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
+from tradehook.desk import sightings
 from tradehook.errors import TradehookError
 from tradehook.render import error_line
 from tradehook_bot.store import now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from datetime import datetime
 
-    from tradehook.desk.intents import Intent
     from tradehook.desk.watch import Change
+    from tradehook_bot.accounts import Account
     from tradehook_bot.context import House
 
 T = TypeVar("T")
@@ -28,17 +29,20 @@ _log = logging.getLogger(__name__)
 _PACE = ((timedelta(seconds=20), 2.0), (timedelta(minutes=5), 5.0))
 _HURRY_SECONDS, _HURRY_FOR_SECONDS = 0.4, 2.5
 _SLOWEST_SECONDS = 15.0
+_CHEAP_SECONDS = 2.0
+"""A watcher that says so has next to nothing to read."""
 _AFTER_FAILURE_SECONDS = (5.0, 60.0)
 _PATIENCE_SECONDS = 2.0
 """How long one tick waits for a look."""
 
 
 class Sweeper:
-    """Asks the exchange about open orders when it is time; the news reaches people by way of the journal."""
+    """Asks one account's exchange about open orders when it is time; the news reaches people by way of the journal."""
 
-    def __init__(self, house: House) -> None:
-        """Follow this house's orders."""
+    def __init__(self, house: House, account: Account) -> None:
+        """Follow this account's orders."""
         self._house = house
+        self._account = account
         self._look: asyncio.Future[list[Change]] | None = None
         self._looked_at = 0.0
         self._failures = 0
@@ -51,15 +55,16 @@ class Sweeper:
     async def tick(self) -> None:
         """Begin a look if it is time to, and take in what one has found. Reads only."""
         if self._look is None:
-            journal, host = self._house.journal, self._house.client.exchange.host
+            journal, host = self._house.journal, self._account.client.exchange.host
+            # Until it is known whose money this is, what others have open at the same place counts too.
+            whose = self._account.account_id
             # What is in doubt is looked for in the same sweep; its news reaches people by the journal, too.
-            waiting = [
-                *await self._house.store.do(journal.open_orders, host),
-                *await self._house.store.do(journal.doubts.list, host),
-            ]
-            if not waiting or time.monotonic() - self._looked_at < self._pause_seconds(waiting):
+            open_at = await self._house.store.do(sightings.youngest, journal.engine, host, account_id=whose)
+            doubtful = await self._house.store.do(journal.doubts.list, host, account_id=whose)
+            waiting = [*filter(None, [open_at]), *(intent.created_at for intent in doubtful)]
+            if not waiting or time.monotonic() - self._looked_at < self._pause_seconds(max(waiting)):
                 return
-            self._look = asyncio.ensure_future(asyncio.wrap_future(in_thread(self._house.client.desk.sweep)))
+            self._look = asyncio.ensure_future(asyncio.wrap_future(in_thread(self._account.client.desk.sweep)))
         done, _ = await asyncio.wait({self._look}, timeout=_PATIENCE_SECONDS)
         if not done:
             return  # a later tick takes it in; a stop does not wait for it
@@ -70,21 +75,23 @@ class Sweeper:
         except TradehookError as error:
             self._failures += 1
             if self._failures == 1:
-                _log.warning("Open orders could not be looked at: %s", error_line(error))
+                _log.warning("Open orders of %s could not be looked at: %s", self._account.name, error_line(error))
             return
         if self._failures:
-            _log.info("Open orders can be looked at again.")
+            _log.info("Open orders of %s can be looked at again.", self._account.name)
         self._failures = 0
         if changes:
             await self._house.look()
 
-    def _pause_seconds(self, waiting: Sequence[Intent]) -> float:
+    def _pause_seconds(self, youngest: datetime) -> float:
         if self._failures:
             first, most = _AFTER_FAILURE_SECONDS
             return min(first * 2.0 ** min(self._failures - 1, 10), most)
-        if time.monotonic() < self._hurry_until:
-            return _HURRY_SECONDS
-        return pace_seconds(max(intent.created_at for intent in waiting), at=now())
+        is_hurried = time.monotonic() < self._hurry_until
+        pace = _HURRY_SECONDS if is_hurried else pace_seconds(youngest, at=now())
+        # Where a look costs many requests, the watcher says how often there can be one, whoever is in a hurry.
+        watcher = self._account.client.desk.watcher
+        return pace if watcher.interval_seconds <= _CHEAP_SECONDS else max(pace, watcher.interval_seconds)
 
 
 def in_thread(work: Callable[[], T]) -> Future[T]:

@@ -49,6 +49,8 @@ PROPOSAL = Table(
     Column("bot_id", BigInteger, nullable=False),
     Column("user_id", BigInteger, nullable=False),
     Column("chat_id", BigInteger, nullable=False),
+    # What people call the account that it is about; none in rows of a version that knew only one.
+    Column("account", String(255)),
     # Unknown until Telegram has told it: a proposal without one can never be confirmed.
     Column("message_id", BigInteger),
     Column("token_hash", String(64), nullable=False),
@@ -74,6 +76,7 @@ ORDER_MESSAGE = Table(
     Column("bot_id", BigInteger, nullable=False),
     Column("intent_id", String(200), nullable=False),
     Column("chat_id", BigInteger, nullable=False),
+    Column("account", String(255)),
     Column("message_id", BigInteger, nullable=False),
     # What the message should say and what it says now; where they differ, it is edited.
     Column("wanted", String(120), nullable=False),
@@ -89,6 +92,7 @@ OUTBOX = Table(
     Column("outbox_id", Integer, primary_key=True, autoincrement=True),
     Column("bot_id", BigInteger, nullable=False),
     Column("chat_id", BigInteger, nullable=False),
+    Column("account", String(255)),
     Column("dedupe_key", String(255), nullable=False),
     Column("body", Text, nullable=False),
     Column("reply_to", BigInteger),
@@ -100,6 +104,17 @@ OUTBOX = Table(
     Column("message_id", BigInteger),
     Index("bot_outbox_once", "bot_id", "chat_id", "dedupe_key", unique=True),
     Index("bot_outbox_due", "bot_id", "state", "next_try_at"),
+)
+
+CHAT = Table(
+    "bot_chat",
+    metadata,
+    Column("bot_id", BigInteger, nullable=False),
+    Column("chat_id", BigInteger, nullable=False),
+    # The account that commands of this chat are about.
+    Column("account", String(255), nullable=False),
+    Column("chosen_at", String(40), nullable=False),
+    PrimaryKeyConstraint("bot_id", "chat_id"),
 )
 
 MARK = Table(

@@ -37,6 +37,8 @@ class Account:
 
     name: str
     values: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What only its exchange understands; the exchange checks it."""
 
     @property
     def is_live(self) -> bool:
@@ -122,17 +124,19 @@ def _account(path: Path, name: str, table: object) -> Account:
     if not _NAME.fullmatch(name):
         raise ConfigurationError(f"{path}: {name[:40]!r} is no account's name: letters, digits, - and _, at most 40.")
     values: dict[str, str] = {}
+    options: dict[str, str] = {}
+    has_options = "exchange" in table
     for entry, value in table.items():
         _refuse_secret(path, entry, value)
-        if entry not in _FIELDS:
+        if entry not in _FIELDS and not has_options:
             raise ConfigurationError(f"{path}: [{name}] has {entry[:40]!r}; it can have {', '.join(_FIELDS)}.")
         if not isinstance(value, str) or not value:
             raise ConfigurationError(f"{path}: {entry} of [{name}] should be text in quotes.")
-        values[entry] = value
+        (values if entry in _FIELDS else options)[entry] = value
     if key_file := values.get("key_file"):
         # What is not from the root or a home is beside the file, wherever the command is typed.
         values["key_file"] = key_file if key_file.startswith("~") else str(path.parent / key_file)
-    return Account(name, values)
+    return Account(name, values, options)
 
 
 def _refuse_secret(path: Path, entry: str, value: object) -> None:

@@ -16,6 +16,7 @@ import math
 import os
 import threading
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -64,6 +65,10 @@ class Permits(Protocol):
         """Take up to `wanted` permits for `BATCH_SECONDS`, while no more than `most` are out; settle an older batch."""
         ...
 
+    def settle(self, spent: Spent) -> None:
+        """Take back what is left of a batch."""
+        ...
+
     def out(self, *, window_seconds: float) -> int:
         """How many permits are out or were used in this window."""
         ...
@@ -98,8 +103,8 @@ class Budget:
 
     requests: int = 95
     window_seconds: float = 60.0
-    reserve: int = 10
-    """Permits that reads leave for money."""
+    reserve: int = 20
+    """Permits that reads leave for money: two orders in a minute, with what is read for each before it is sent."""
     scope: str = ""
     """What the key is called where processes share it; empty for a budget that is not shared."""
     _sent: deque[float] = field(default_factory=deque, init=False, repr=False)
@@ -132,6 +137,15 @@ class Budget:
                 self._sent.append(now)
                 return 0.0
             return max(self._sent[len(self._sent) - allowed] + self.window_seconds - now, 0.01)
+
+    def give_back(self, *, now: float) -> None:
+        """Let other processes have what this one took and did not use. It can go on taking more."""
+        with self._lock:
+            held, self._batch = self._batch, None
+            spent = self._spent(held, now=now)
+            if self._permits is not None and held is not None and spent is not None and held.has_one(now=now):
+                with suppress(StoreUnavailable):  # it comes back by itself, later
+                    self._permits.settle(spent)
 
     def left(self, *, now: float, lane: Lane = "money") -> int:
         """How many permits are left for a lane in this window; for money, that is the reserve as well."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from tradehook.contract import Exchange, Prices
+    from tradehook.desk.standing import Orders
     from tradehook.desk.submit import Desk, Outcome, TransferOutcome
     from tradehook.models import Asset, Balance, Order, Quote, SizedOrder
     from tradehook.prices import MarketCap, PriceGap, PriceHistory, PricePoint, PriceRange, PriceUpdate, Ticker, Topic
@@ -91,8 +92,10 @@ class AsyncClient:
         return await self.exchange.size_order(order)
 
     async def get_order(self, order_id: str) -> Order:
-        """One order as it stands now. Raises `NotFound`."""
-        return await self.exchange.get_order(order_id)
+        """One order as it stands now; where the exchange tells of none, by what the wallet shows. Raises `NotFound`."""
+        if self.exchange.spec.capabilities.can("orders"):
+            return await self.exchange.get_order(order_id)
+        return await self._standing().get(order_id)
 
     async def find_order(self, beginning: str) -> Order:
         """The one order whose id is this or begins so, among the thousand newest.
@@ -102,25 +105,32 @@ class AsyncClient:
             NotFound: there is none.
         """
         if len(beginning) >= _WHOLE_ID:
-            return await self.exchange.get_order(beginning)
+            return await self.get_order(beginning)
         return await _find(beginning, self._every_order(), what="order")
 
     async def _every_order(self) -> AsyncIterator[Order]:
         """Those that rest and were placed from here, listed by the exchange or not, and then all that it lists."""
         seen: set[str] = set()
-        for intent in self.desk.journal.open_orders(self.exchange.host):
+        for intent in self.desk.journal.open_orders(self.exchange.host, account_id=await self.exchange.account_id()):
             if intent.order_id and intent.last_order is not None:
                 seen.add(intent.order_id)
                 yield intent.last_order
-        async for order in self.exchange.list_orders():
+        async for order in self.list_orders():
             if order.order_id not in seen:
                 yield order
 
     def list_orders(
         self, *, statuses: Collection[OrderStatus] = (), since: datetime | None = None
     ) -> AsyncIterator[Order]:
-        """Orders, newest first; pages are read only when they are reached."""
-        return self.exchange.list_orders(statuses=statuses, since=since)
+        """Orders, newest first; pages are read only when they are reached. Where none are told of, those from here."""
+        if self.exchange.spec.capabilities.can("orders"):
+            return self.exchange.list_orders(statuses=statuses, since=since)
+        return self._standing().placed(statuses=statuses, since=since)
+
+    def _standing(self) -> Orders:
+        from tradehook.desk.standing import Orders
+
+        return Orders(self.exchange, self.desk.journal)
 
     def list_assets(self, *, venue: str | None = None) -> AsyncIterator[Asset]:
         """Everything that can be held or traded."""
@@ -231,19 +241,16 @@ class AsyncClient:
             import asyncio
 
             await asyncio.to_thread(self._desk.close)
+        self.exchange.session.rest()
         close = getattr(self.exchange.session.line, "close", None)
         if close is not None:
             await close()
 
 
 async def _shielded(future: Future[DoneT]) -> DoneT:
-    """What the desk makes of it; whoever stops waiting stops nothing else."""
-    import asyncio  # takes longer to load than a blocking client needs to be ready
+    from tradehook.lines.asynchronous import shielded  # takes longer to load than a blocking client
 
-    waiting = asyncio.wrap_future(future)
-    # Nobody may be there to hear how it ended; the journal has it, and asyncio need not complain.
-    waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
-    return await asyncio.shield(waiting)
+    return await shielded(future)
 
 
 async def _find(beginning: str, items: AsyncIterator[MadeT], *, what: str) -> MadeT:
@@ -253,7 +260,7 @@ async def _find(beginning: str, items: AsyncIterator[MadeT], *, what: str) -> Ma
     seen = 0
     async for item in items:
         seen += 1
-        if item.exchange_id.startswith(beginning.lower()):
+        if item.exchange_id.lower().startswith(beginning.lower()):
             found.append(item)
         if seen >= _FIND_AMONG:
             break
@@ -322,6 +329,7 @@ class Client:
         """Wait for what is being sent, and close connections."""
         if self.operations._desk is not None:  # noqa: SLF001 - its twin
             self.desk.close()
+        self.exchange.session.rest()
         close = getattr(self.exchange.session.line, "close", None)
         if close is not None:
             close()
@@ -346,7 +354,7 @@ def connect(settings: Settings | str | None = None) -> Client:
     """
     from tradehook.lines.blocking import BlockingLine
 
-    settings = _settings(settings)
+    settings = settings if isinstance(settings, Settings) else Settings.from_environment(account=settings)
     exchange = share_budget(open_exchange(settings, line=BlockingLine()), settings.journal_url)
     return Client(AsyncClient(exchange, desk=lambda: open_desk(settings, exchange=exchange)))
 
@@ -355,15 +363,9 @@ def connect_async(settings: Settings | str | None = None) -> AsyncClient:
     """An asyncio client for an account, by name or settings; see `connect`."""
     from tradehook.lines.asynchronous import AsyncLine
 
-    settings = _settings(settings)
+    settings = settings if isinstance(settings, Settings) else Settings.from_environment(account=settings)
     exchange = share_budget(open_exchange(settings, line=AsyncLine()), settings.journal_url)
     return AsyncClient(exchange, desk=lambda: open_desk(settings))
-
-
-def _settings(wanted: Settings | str | None) -> Settings:
-    if isinstance(wanted, Settings):
-        return wanted
-    return Settings.from_environment(account=wanted)
 
 
 def open_desk(settings: Settings, *, exchange: Exchange | None = None) -> Desk:

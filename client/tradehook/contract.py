@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from tradehook.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
 
+    from tradehook.futures import (
+        FuturesOrder,
+        FuturesOverview,
+        FuturesWallet,
+        NewFuturesOrder,
+        Position,
+        SizedFuturesOrder,
+    )
     from tradehook.models import Asset, Balance, NewOrder, Order, OrderStatus, Quote, Side, SizedOrder, Unit
     from tradehook.prices import (
         MarketCap,
@@ -34,6 +44,13 @@ if TYPE_CHECKING:
     from tradehook.wire import Write
 
 
+Ability = Literal["orders", "transfers", "portfolio", "transactions", "base_buys", "quote_buys", "futures"]
+"""What an exchange may be unable to do.
+
+`orders`: tell how an order stands, or list orders; `base_buys` and `quote_buys`: market buys sized in that unit.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What an exchange can do, as data: front ends ask here instead of trying."""
@@ -48,6 +65,31 @@ class Capabilities:
     """A fee seen in practice, for setting money aside. Not a promise: the exchange publishes none."""
     has_prices: bool = False
     """Whether it publishes prices, see `Prices`."""
+    cannot: Mapping[Ability, str] = field(default_factory=dict)
+    """What it cannot do, each with the sentence that says so to a person."""
+
+    def can(self, ability: Ability) -> bool:
+        """Whether it can do this."""
+        return ability not in self.cannot
+
+    def check(self, ability: Ability, *, exchange: str) -> None:
+        """Refuse what it cannot do, before anything is sent. Raises `InvalidInput` with the sentence that says so."""
+        if ability in self.cannot:
+            raise InvalidInput(self.cannot[ability], exchange=exchange)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A setting of one exchange alone: `TRADEHOOK_{EXCHANGE}_{NAME}`, or `name` in the file of accounts."""
+
+    name: str
+    says: str
+    """What it decides, in a sentence."""
+    default: str = ""
+    choices: tuple[str, ...] = ()
+    """What it can be; empty where it is free text."""
+    is_secret: bool = False
+    """Whether nobody may see it: it may stand in the environment or a connection's password, never in a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +104,8 @@ class Spec:
     """Domains where real money moves: an address below one of these is live, whatever it is called."""
     requests_per_minute: int
     capabilities: Capabilities = field(default_factory=Capabilities)
+    options: tuple[Option, ...] = ()
+    """Settings that only this exchange has."""
 
 
 class Prices(Protocol):
@@ -109,6 +153,39 @@ class Prices(Protocol):
         ...
 
 
+class Futures(Protocol):
+    """Perpetual futures of one account: what stands, and how an order for them is written."""
+
+    async def overview(self) -> FuturesOverview:
+        """What the exchange lists: orders, positions, prices; which of them it lists differs."""
+        ...
+
+    async def wallets(self) -> list[FuturesWallet]:
+        """The money behind each contract."""
+        ...
+
+    async def positions(self) -> list[Position]:
+        """Every position, from the list or, where that has none, from the wallets."""
+        ...
+
+    async def get_order(self, order_id: str) -> FuturesOrder:
+        """One order as it stands now. Raises `NotFound`, also where orders are not listed."""
+        ...
+
+    async def size(self, order: NewFuturesOrder) -> SizedFuturesOrder:
+        """Settle what would be sent.
+
+        Raises:
+            InvalidInput: it cannot be traded as asked, or its user has not said how orders are written.
+            GuardRefused: `rule` is `futures`: it is not a sandbox.
+        """
+        ...
+
+    def write(self, order: SizedFuturesOrder) -> Write[FuturesOrder]:
+        """The write that opens or closes. Never repeated: it moves money in one step. Raises as `size` does."""
+        ...
+
+
 class Exchange(Protocol):
     """One account at one exchange. Reads are operations over its line; writes are values for the desk."""
 
@@ -119,6 +196,11 @@ class Exchange(Protocol):
     @property
     def prices(self) -> Prices | None:
         """Prices for everybody; `None` where `Capabilities.has_prices` says that there are none."""
+        ...
+
+    @property
+    def futures(self) -> Futures | None:
+        """Perpetual futures; `None` where there are none."""
         ...
 
     @property
@@ -147,13 +229,13 @@ class Exchange(Protocol):
         ...
 
     async def get_order(self, order_id: str) -> Order:
-        """One order as it stands now. Raises `NotFound`."""
+        """One order as it stands now. Raises `NotFound`, or `InvalidInput` where it cannot tell (`Capabilities`)."""
         ...
 
     def list_orders(
         self, *, statuses: Collection[OrderStatus] = (), since: datetime | None = None
     ) -> AsyncIterator[Order]:
-        """Orders, newest first; pages are read only when they are reached."""
+        """Orders, newest first; pages are read only when they are reached. None where it cannot tell of any."""
         ...
 
     async def size_order(self, order: NewOrder) -> SizedOrder:

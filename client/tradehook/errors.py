@@ -143,6 +143,10 @@ class ResponseError(TradehookError):
         super().__init__(message, exchange=exchange, status=status, code=code, request_id=request_id, **details)
 
 
+UNKNOWN_KEY = "unknown_key"
+"""The code of an `Unauthorized` for a key that the exchange has never heard of."""
+
+
 class Unauthorized(ResponseError):
     """The key or token was not accepted. The request was not carried out."""
 

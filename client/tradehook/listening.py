@@ -48,6 +48,8 @@ class Profile(Generic[T]):
     heartbeat: str = ""
     """What is said to keep it open, where the exchange wants to hear from us."""
     heartbeat_seconds: float = 20.0
+    answer: Callable[[Any], str | None] | None = None
+    """What is said at once to a message, such as a ping; `None` for most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +112,22 @@ async def _until_lost(
     answer = await line.listen(Request("GET", profile.url, headers=profile.headers))
     if isinstance(answer, Response):
         raise profile.refusal(answer)
+    stream = answer
     try:
         for subscription in profile.subscriptions:
-            await answer.send(subscription)
+            await stream.send(subscription)
         if reread is not None and (known := await reread()) is not None:
             yield Heard(known, is_reread=True)
-        ear = _Ear(line, answer, profile)
+        ear = _Ear(line, stream, profile)
         while True:
-            item = _understood(await ear.next(), profile)
+            message = _decoded(await ear.next(), profile)
+            if profile.answer is not None and (reply := profile.answer(message)) is not None:
+                await stream.send(reply)
+            item = _understood(message, profile)
             if item is not None:
                 yield Heard(item)
     finally:
-        await answer.close()
+        await stream.close()
 
 
 class _Ear:
@@ -147,14 +153,26 @@ class _Ear:
         raise TimedOut(f"Nothing was heard for {seconds:g} s.", exchange=self._profile.exchange)
 
 
-def _understood(text: str, profile: Profile[T]) -> T | None:
+def _decoded(text: str, profile: Profile[Any]) -> Any:
+    """A message's JSON. Raises `UnexpectedResponse`."""
+    try:
+        return decode_json(text.encode())
+    except (ValueError, ArithmeticError) as error:
+        raise _unexpected(error, profile) from None
+
+
+def _understood(message: Any, profile: Profile[T]) -> T | None:
     """What a message says. A shape nobody foresaw is an `UnexpectedResponse`."""
     try:
-        return profile.read(decode_json(text.encode()))
+        return profile.read(message)
     except (ValueError, TypeError, LookupError, ArithmeticError) as error:
-        raise UnexpectedResponse(
-            f"The stream said something unexpected ({type(error).__name__}).", exchange=profile.exchange
-        ) from None
+        raise _unexpected(error, profile) from None
+
+
+def _unexpected(error: Exception, profile: Profile[Any]) -> UnexpectedResponse:
+    return UnexpectedResponse(
+        f"The stream said something unexpected ({type(error).__name__}).", exchange=profile.exchange
+    )
 
 
 def _pause_seconds(failures: int) -> float:

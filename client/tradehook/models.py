@@ -47,13 +47,24 @@ class OrderStatus(StrEnum):
     CANCELED = "canceled"
     """Ended before it was whole; part of it may have been filled."""
     FAILED = "failed"
+    ACCEPTED = "accepted"
+    """The exchange took it, and tells no more of it (`Capabilities.cannot`)."""
+    PROBABLY_FILLED = "probably_filled"
+    """The same, and the wallet has moved as the whole order would have moved it: `Order.evidence` says how."""
+    CANNOT_TELL = "cannot_tell"
+    """The same, but the wallet has moved otherwise, or something else may have moved it."""
     UNRECOGNIZED = "unrecognized"
     """The exchange used a word this version does not know; never taken as final."""
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing can change any more."""
-        return self in (OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.FAILED)
+        """Whether nothing more is to be expected of it."""
+        return self in (
+            OrderStatus.FILLED,
+            OrderStatus.CANCELED,
+            OrderStatus.FAILED,
+            OrderStatus.PROBABLY_FILLED,
+        )
 
 
 class Value(BaseModel):
@@ -270,10 +281,12 @@ class Order(Value):
     created_at: datetime | None = None
     payloads: tuple[Payload, ...] = Field(default=(), repr=False)
     chain_quote: ChainQuote | None = None
+    evidence: str | None = None
+    """What the status was concluded from, where the exchange does not tell it."""
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing can change any more."""
+        """Whether nothing more is to be expected of it."""
         return self.status.is_final
 
     @property

@@ -31,6 +31,9 @@ class Topic(StrEnum):
     TRENDING_ASSETS = "trending_assets"
     SURGING_ASSETS = "surging_assets"
     REFERENCE_PRICES = "reference_prices"
+    KLINES = "klines"
+    TRADES = "trades"
+    DEPTH = "depth"
 
 
 class PriceCandle(Value):
@@ -200,7 +203,52 @@ class ReferencePrice(Value):
     at: datetime
 
 
-PriceItem = PriceCandle | TrendingAsset | SurgingAsset | ReferencePrice
+class Kline(Value):
+    """Prices over a stretch of a chart, which began at a moment; its last figures count once it is closed."""
+
+    symbol: str
+    quote: str
+    interval: str
+    """How long it is: `1m`, `5m`, `1h`, `1d`, `1M` (a month)."""
+    opened_at: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal | None = None
+    """In the asset itself, where it is told."""
+    is_closed: bool
+
+
+class PublicTrade(Value):
+    """A trade of two strangers."""
+
+    symbol: str
+    quote: str
+    price: Decimal
+    quantity: Decimal
+    side: str | None
+    """`buy` or `sell`, whoever came later; `None` where it is not told."""
+    at: datetime
+
+
+class DepthLevel(Value):
+    """What is offered at a price."""
+
+    price: Decimal
+    quantity: Decimal
+
+
+class Depth(Value):
+    """A book as it stands, best prices first, as deep as it is told."""
+
+    symbol: str
+    quote: str
+    bids: tuple[DepthLevel, ...]
+    asks: tuple[DepthLevel, ...]
+
+
+PriceItem = PriceCandle | TrendingAsset | SurgingAsset | ReferencePrice | Kline | PublicTrade | Depth
 
 
 class PriceUpdate(Value):

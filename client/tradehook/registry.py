@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tradehook.line import Line
     from tradehook.settings import Settings
 
-EXCHANGES = ("true_markets",)
+EXCHANGES = ("true_markets", "fintrusted")
 
 
 def spec(name: str) -> Spec:
@@ -33,7 +33,21 @@ def host(settings: Settings) -> str:
     Raises:
         ConfigurationError: there is no such exchange.
     """
-    return urlsplit(settings.url or spec(settings.exchange).hosts[settings.environment]).netloc
+    return urlsplit(base_url(settings)).netloc
+
+
+def base_url(settings: Settings) -> str:
+    """The address that the settings lead to, where the exchange has such an environment.
+
+    Raises:
+        ConfigurationError: there is no such exchange, or it has no such environment.
+    """
+    card = spec(settings.exchange)
+    if settings.url is None and settings.environment not in card.hosts:
+        raise ConfigurationError(
+            f"{card.label} has no environment {settings.environment}; it has {', '.join(card.hosts)}."
+        )
+    return settings.url or card.hosts[settings.environment]
 
 
 def open_exchange(settings: Settings, *, line: Line) -> Exchange:
@@ -42,7 +56,7 @@ def open_exchange(settings: Settings, *, line: Line) -> Exchange:
     Raises:
         ConfigurationError: the settings or the key cannot be used.
     """
-    spec(settings.exchange)
+    base_url(settings)
     return cast(
         "Exchange", import_module(f"tradehook.exchanges.{settings.exchange}.opening").open_account(settings, line)
     )

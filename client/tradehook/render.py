@@ -5,6 +5,7 @@ Plain text only: a front end escapes or colours it. No secrets can pass, since m
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 DOLLARS = frozenset({"USD", "USDC", "PYUSD", "USDT", "USDG"})
 _QUANTITY_PLACES = 4
+_BY_CHANCE = re.compile(r"[0-9a-f]{8}-", re.ASCII)
 
 
 def quantity(value: Decimal, symbol: str) -> str:
@@ -142,7 +144,8 @@ def order_line(order: Order) -> str:
             return f"Canceled after a part: {done} {quantity(filled, base)}{at}{costs}"
     asked = f"{verb} {_asked(order, base, quote)}{f' at {price(order.price)}' if order.price else ''}"
     part = f", {quantity(filled, base)} done so far" if filled else ""
-    return f"{_STATUS_WORDS[order.status]}: {asked}{part}"
+    seen = f". Evidence: {order.evidence}" if order.evidence else ""
+    return f"{_STATUS_WORDS[order.status]}: {asked}{part}{seen}"
 
 
 _STATUS_WORDS = {
@@ -153,6 +156,9 @@ _STATUS_WORDS = {
     OrderStatus.FILLED: "Filled",
     OrderStatus.CANCELED: "Canceled",
     OrderStatus.FAILED: "Failed at the exchange",
+    OrderStatus.ACCEPTED: "Accepted, and the exchange tells no more",
+    OrderStatus.PROBABLY_FILLED: "Probably filled",
+    OrderStatus.CANNOT_TELL: "Accepted, but what became of it cannot be told",
     OrderStatus.UNRECOGNIZED: "In a state this version does not know",
 }
 
@@ -200,10 +206,14 @@ _NEXT_STEPS: dict[type[TradehookError], str] = {
 def error_line(error: TradehookError) -> str:
     """What happened and what to do next, in at most two sentences more than the error itself."""
     next_step = ""
+    if error.details.get("code") == errors.UNKNOWN_KEY:
+        return f"{error.message} Is it for another environment?"
     for kind in type(error).__mro__:
         if kind in _NEXT_STEPS:
             next_step = " " + _NEXT_STEPS[kind]
             break
+    if error.details.get("deed") == "transfer":
+        next_step = next_step.replace("order less", "send less")
     return f"{error.message}{next_step}"
 
 
@@ -218,7 +228,8 @@ def about(value: Decimal, symbol: str) -> str:
 
 def percent(value: Decimal) -> str:
     """A percentage with at most two places: `0.5 %`, `0.04 %`, `12 %`."""
-    return f"{value.quantize(Decimal('0.01'), ROUND_HALF_UP).normalize():f} %"
+    # Adding 0 takes the sign off a 0.
+    return f"{(value.quantize(Decimal('0.01'), ROUND_HALF_UP).normalize() + 0):f} %"
 
 
 def change(value: Decimal | None) -> str:
@@ -279,8 +290,11 @@ def clock(at: datetime) -> str:
 
 
 def short_id(identity: str, *, length: int = 8) -> str:
-    """The beginning of an id, enough to tell one's own apart; commands take it as it stands."""
-    return identity[:length]
+    """The beginning of an id, enough to tell one's own apart; commands take it as it stands.
+
+    Only ids made by chance differ at their beginning: others, which count or begin with the time, are shown whole.
+    """
+    return identity[:length] if _BY_CHANCE.match(identity) else identity
 
 
 def source_words(source: str) -> str:

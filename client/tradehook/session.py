@@ -16,7 +16,8 @@ from __future__ import annotations
 import logging
 import statistics
 from collections import deque
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -25,13 +26,15 @@ from tradehook.errors import ConfigurationError, RateLimited, TradehookError, Un
 from tradehook.retry import ATTEMPTS, PATIENCE_SECONDS, Verdict, delay_seconds, verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tradehook.budget import Budget
     from tradehook.line import Line
-    from tradehook.wire import Kind, Request, Response
+    from tradehook.wire import Kind, Lane, Request, Response
 
 T = TypeVar("T")
+
+_for_money: ContextVar[bool] = ContextVar("for_money", default=False)
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +44,16 @@ EARLY_TRY_SECONDS = 5.0
 PAUSE_AFTER_FAILURE_SECONDS = 30.0
 CORRECT_ABOVE_SECONDS = 5.0
 REFUSE_ABOVE_SECONDS = 300.0
+
+
+@contextmanager
+def for_money() -> Iterator[None]:
+    """What is read meanwhile is read for something that moves money, and draws on its share of the budget."""
+    before = _for_money.set(True)
+    try:
+        yield
+    finally:
+        _for_money.reset(before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +110,10 @@ class Session:
         """How far the server's clock is ahead of ours; 0 until it has answered once."""
         return statistics.median(self._skews) if self._skews else 0.0
 
+    def rest(self) -> None:
+        """Let other processes have what this one took of the budget and did not use."""
+        self.budget.give_back(now=self.line.monotonic())
+
     def server_now(self) -> float:
         """Our clock, corrected when it is clearly off."""
         skew = self.skew_seconds
@@ -136,6 +153,10 @@ class Session:
                     self._renew_again_at = self.line.monotonic() + PAUSE_AFTER_FAILURE_SECONDS
                     return token
         return await self.line.once("token", self._renew)
+
+    def hold(self, token: Token) -> None:
+        """Use this token, which came another way than by signing in, for as long as it lives."""
+        self._token = token
 
     def drop(self, token: Token) -> None:
         """Forget this token if it is still the one we hold: another caller may have renewed it already."""
@@ -217,7 +238,8 @@ class Session:
 
     async def _permit(self, request: Request) -> None:
         waited_until = self.line.monotonic() + PATIENCE_SECONDS
-        while wait := self.budget.take(request.lane, now=self.line.monotonic()):
+        lane: Lane = "money" if _for_money.get() else request.lane
+        while wait := self.budget.take(lane, now=self.line.monotonic()):
             if self.line.monotonic() + wait > waited_until:
                 raise RateLimited(
                     "The request budget is used up; other work on this key is taking it all.",

@@ -15,9 +15,11 @@ from urllib.parse import urlsplit
 from tradehook.errors import ConfigurationError, GuardRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
+DEFAULT_EXCHANGE = "true_markets"
 ENVIRONMENTS = ("sandbox", "uat", "live")
+_OF_EXCHANGE = ("url", "prefix", "key_file", "key_id", "key_passphrase")
 _DURATIONS = (("timeout_seconds", 1, 300), ("look_seconds", 0, 120), ("horizon_seconds", 1, 86_400))
 
 
@@ -25,7 +27,7 @@ _DURATIONS = (("timeout_seconds", 1, 300), ("look_seconds", 0, 120), ("horizon_s
 class Settings:
     """Which account, where, with which key, and where its journal is."""
 
-    exchange: str = "true_markets"
+    exchange: str = DEFAULT_EXCHANGE
     environment: str = "sandbox"
     account: str = "main"
     """What people call the account; in Airflow, the connection id."""
@@ -53,6 +55,8 @@ class Settings:
     """How long a write without an answer is looked for before its caller is told that the outcome is unknown."""
     horizon_seconds: float = 600.0
     """How long such a write can still appear at the exchange; before that, nothing is concluded from its absence."""
+    options: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    """Settings that only this exchange has (`Spec.options`); the exchange checks them. May hold secrets."""
 
     def __post_init__(self) -> None:
         """Refuse what can never work, with the name of the setting."""
@@ -62,7 +66,7 @@ class Settings:
             )
         if self.url is not None and not _is_address(self.url):
             raise ConfigurationError(
-                "TRADEHOOK_TRUE_MARKETS_URL should look like http://127.0.0.1:8787: "
+                f"{prefix_of(self.exchange)}URL should look like http://127.0.0.1:8787: "
                 "a scheme and a host, no user, no query."
             )
         if not self.prefix.startswith("/"):
@@ -79,21 +83,17 @@ class Settings:
             InvalidInput: the file of accounts has none of that name.
         """
         env = os.environ if environ is None else environ
-        names = {
-            "environment": "TRADEHOOK_ENVIRONMENT",
-            "url": "TRADEHOOK_TRUE_MARKETS_URL",
-            "prefix": "TRADEHOOK_TRUE_MARKETS_PREFIX",
-            "key_file": "TRADEHOOK_TRUE_MARKETS_KEY_FILE",
-            "key_id": "TRADEHOOK_TRUE_MARKETS_KEY_ID",
-            "key_passphrase": "TRADEHOOK_TRUE_MARKETS_KEY_PASSPHRASE",
-            "journal_url": "TRADEHOOK_JOURNAL_URL",
-        }
         from tradehook.accounts import read_accounts  # Airflow parses files that need settings, not accounts
 
         accounts = read_accounts(env)
         name = overrides.get("account") or env.get("TRADEHOOK_ACCOUNT")
         account = accounts.find(str(name)) if name else accounts.default
         values: dict[str, Any] = {**account.values, "account": account.name}
+        if exchange := overrides.get("exchange") or env.get("TRADEHOOK_EXCHANGE"):
+            values["exchange"] = str(exchange)
+        prefix = prefix_of(values.get("exchange", DEFAULT_EXCHANGE))
+        names = {"environment": "TRADEHOOK_ENVIRONMENT", "journal_url": "TRADEHOOK_JOURNAL_URL"}
+        names |= {name: prefix + name.upper() for name in _OF_EXCHANGE}
         values["is_chosen"] = bool(name) or not accounts.accounts
         values["must_choose"] = () if name else accounts.must_choose
         for field_name, variable in names.items():
@@ -101,6 +101,7 @@ class Settings:
                 values[field_name] = str(value)
         if "key_file" in values:
             values["key_file"] = Path(values["key_file"])
+        values["options"] = {**account.options, **_options(env, prefix, but=names.values())}
         for field_name, least, most in _DURATIONS:
             if seconds := env.get(f"TRADEHOOK_{field_name.upper()}"):
                 values[field_name] = _seconds(seconds, name=f"TRADEHOOK_{field_name.upper()}", least=least, most=most)
@@ -127,6 +128,17 @@ class Settings:
     def is_live(self) -> bool:
         """Whether the environment was named live. The guard looks at the address as well."""
         return self.environment == "live"
+
+
+def prefix_of(exchange: str) -> str:
+    """How the variables begin that are about one exchange."""
+    return f"TRADEHOOK_{exchange.upper()}_"
+
+
+def _options(env: Mapping[str, str], prefix: str, *, but: Collection[str]) -> dict[str, str]:
+    """What else the environment says of this exchange."""
+    found = ((name, value) for name, value in env.items() if name.startswith(prefix) and name not in but)
+    return {name.removeprefix(prefix).lower(): value for name, value in found if value}
 
 
 def default_journal_url(environ: Mapping[str, str]) -> str:

@@ -200,8 +200,9 @@ def check_label(text: str) -> str:
     word = text.strip().lower()
     if not _LABEL.fullmatch(word) or (len(word) > 24 and word.isalnum()):
         raise InvalidInput(
-            f"{text.strip()[:60]!r} is not a destination's label. Money is sent to labels, not to addresses: put the "
-            "address on the list first with `tradehook destinations add LABEL --network NETWORK ADDRESS`.",
+            f"{text.strip()[:60]!r} is not a destination's label: that is up to 40 small letters, digits, - and _, "
+            "like cold or my-bank. Money is sent to labels, not to addresses: put the address on the list first with "
+            "`tradehook destinations add LABEL --network NETWORK ADDRESS`.",
             suggestions=("tradehook destinations",),
         )
     return word

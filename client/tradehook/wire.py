@@ -11,10 +11,10 @@ import re
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 T = TypeVar("T")
 
@@ -90,6 +90,11 @@ class Write(Generic[T]):
 def encode_json(value: object) -> bytes:
     """Compact UTF-8 JSON. `Decimal` is not accepted: money travels as text."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def encode_form(pairs: Sequence[tuple[str, str]]) -> bytes:
+    """A form's body, or a query, in this order: what is signed and what is sent are the same bytes."""
+    return urlencode(pairs).encode("ascii")
 
 
 def decode_json(body: bytes) -> Any:

@@ -1,10 +1,18 @@
-"""From an Airflow connection of type `true_markets` to settings. Reads fields only: no network, no Airflow.
+"""From an Airflow connection to settings; its type is the exchange. Reads fields only: no network, no Airflow.
 
     host       the exchange's address; empty: the environment's own (sandbox: http://127.0.0.1:8787)
+    extra      environment (sandbox when left out), journal_conn_id, timeout_seconds of one request (30)
+
+Of type `true_markets`:
+
     password   the key file's content, JSON or PEM
     login      the key id, needed for PEM only
-    extra      environment (sandbox, uat, live; sandbox when left out), key_path instead of `password`,
-               key_passphrase for an encrypted PEM, journal_conn_id, timeout_seconds of one request (30)
+    extra      key_path instead of `password`, key_passphrase for an encrypted PEM
+
+Of type `fintrusted`:
+
+    login      the e-mail; password: the account's. Both may be empty in the sandbox, which has a demo account
+    extra      every option of `exchanges/fintrusted/options.py`; `token` instead of a password
 
 As an environment variable:
 
@@ -23,15 +31,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlsplit
 
+from tradehook import registry
 from tradehook.errors import ConfigurationError
-from tradehook.settings import ENVIRONMENTS, Settings, default_journal_url
+from tradehook.settings import Settings, default_journal_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CONN_TYPE = "true_markets"
+    from tradehook.contract import Spec
+
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_KNOWN_EXTRAS = ("environment", "key_path", "key_passphrase", "journal_conn_id", "timeout_seconds")
+_EXTRAS = ("environment", "journal_conn_id", "timeout_seconds")
+_KEY_EXTRAS = ("key_path", "key_passphrase")
 
 
 class Fields(Protocol):
@@ -50,7 +61,7 @@ def settings_of(connection: Fields, *, extra: Mapping[str, Any], journal: Fields
     """The settings that a connection stands for. The account is called by the connection's id.
 
     Args:
-        connection: of type `true_markets`.
+        connection: its type is the exchange.
         extra: its extras, decoded.
         journal: the connection that `journal_conn_id` names.
 
@@ -58,17 +69,39 @@ def settings_of(connection: Fields, *, extra: Mapping[str, Any], journal: Fields
         ConfigurationError: a field cannot be used; names the connection and the field, never its content.
     """
     name = connection.conn_id
-    if connection.conn_type != CONN_TYPE:
-        raise ConfigurationError(f"Connection {name} is of type {connection.conn_type}; it should be {CONN_TYPE}.")
-    unknown = sorted(set(extra) - set(_KNOWN_EXTRAS))
+    if connection.conn_type not in registry.EXCHANGES:
+        raise ConfigurationError(
+            f"Connection {name} is of type {connection.conn_type}; it should be {' or '.join(registry.EXCHANGES)}."
+        )
+    card = registry.spec(connection.conn_type)
+    known = (*_EXTRAS, *(option.name for option in card.options), *(() if card.options else _KEY_EXTRAS))
+    unknown = sorted(set(extra) - set(known))
     if unknown:
         # A misspelt `enviroment` must not quietly mean sandbox.
         raise ConfigurationError(
-            f"Connection {name} has an extra {str(unknown[0])[:40]!r}; it can have {', '.join(_KNOWN_EXTRAS)}."
+            f"Connection {name} has an extra {str(unknown[0])[:40]!r}; it can have {', '.join(known)}."
         )
     environment = text(extra, "environment", name=name) or "sandbox"
-    if environment not in ENVIRONMENTS:
-        raise ConfigurationError(f"Connection {name}: the environment can be {', '.join(ENVIRONMENTS)}.")
+    if environment not in card.hosts:
+        raise ConfigurationError(f"Connection {name}: the environment can be {', '.join(card.hosts)}.")
+    settings = Settings(
+        exchange=card.name,
+        environment=environment,
+        account=name,
+        url=address(connection.host, connection.port, name=name, needs_tls=environment != "sandbox"),
+        journal_url=journal_url_of(journal) if journal else default_journal(),
+        # Of many tasks, some old and some new, none may change the journal under the others.
+        may_upgrade=False,
+    )
+    settings = (
+        _with_options(settings, connection, card, extra) if card.options else _with_key(settings, connection, extra)
+    )
+    timeout_seconds = seconds(extra, "timeout_seconds", name=name)
+    return replace(settings, timeout_seconds=timeout_seconds) if timeout_seconds else settings
+
+
+def _with_key(settings: Settings, connection: Fields, extra: Mapping[str, Any]) -> Settings:
+    name = connection.conn_id
     key_path = text(extra, "key_path", name=name)
     if not connection.password and not key_path:
         raise ConfigurationError(
@@ -77,21 +110,17 @@ def settings_of(connection: Fields, *, extra: Mapping[str, Any], journal: Fields
         )
     if connection.password and key_path:
         raise ConfigurationError(f"Connection {name} has two keys: leave the password or the extra key_path empty.")
-    settings = Settings(
-        environment=environment,
-        account=name,
-        url=address(connection.host, connection.port, name=name, needs_tls=environment != "sandbox"),
-        key=connection.password or None,
-        key_id=connection.login or None,
-        key_passphrase=text(extra, "key_passphrase", name=name),
-        journal_url=journal_url_of(journal) if journal else default_journal(),
-        # Of many tasks, some old and some new, none may change the journal under the others.
-        may_upgrade=False,
+    passphrase = text(extra, "key_passphrase", name=name)
+    settings = replace(
+        settings, key=connection.password or None, key_id=connection.login or None, key_passphrase=passphrase
     )
-    if key_path:
-        settings = replace(settings, key_file=Path(key_path))
-    timeout_seconds = seconds(extra, "timeout_seconds", name=name)
-    return replace(settings, timeout_seconds=timeout_seconds) if timeout_seconds else settings
+    return replace(settings, key_file=Path(key_path)) if key_path else settings
+
+
+def _with_options(settings: Settings, connection: Fields, card: Spec, extra: Mapping[str, Any]) -> Settings:
+    told = {option.name: text(extra, option.name, name=connection.conn_id) for option in card.options}
+    told |= {"email": connection.login or told.get("email"), "password": connection.password or told.get("password")}
+    return replace(settings, options={name: value for name, value in told.items() if value})
 
 
 def text(extra: Mapping[str, Any], field: str, *, name: str) -> str | None:

@@ -8,14 +8,29 @@ from __future__ import annotations
 
 from typing import Any
 
-INTEGRATION = "True Markets"
+TRUE_MARKETS, FINTRUSTED = "True Markets", "FinTrusted"
+
+_PROFILES = ("none", "family_default", "seed_like")
+_ADDRESS = "empty: the environment's own, e.g. http://127.0.0.1:8787 for the sandbox"
+_SHARED = {
+    "timeout_seconds": {
+        "label": "Timeout of one request, seconds",
+        "description": "After that, an order that was sent has an unknown outcome.",
+        "schema": {"type": "number", "default": 30, "minimum": 1, "maximum": 300},
+    },
+    "journal_conn_id": {
+        "label": "Journal connection id",
+        "description": "An sqlite connection whose host is the journal's path, "
+        "or a postgres one; empty: TRADEHOOK_JOURNAL_URL, else tradehook's own place.",
+        "schema": {"type": ["string", "null"]},
+    },
+}
 
 
 def get_provider_info() -> dict[str, Any]:
-    """The provider's description, its `true_markets` connection form and where its classes are.
+    """The provider's description, a connection form for each exchange, and where its classes are.
 
-    Secrets go into `password` only: Airflow masks by the *name* of a field, and `format: password` alone
-    masks nothing. `key_path` holds no secret, so it may be read by everybody.
+    Secrets go into `password` or under names that Airflow masks: `format: password` alone masks nothing.
     """
     return {
         # Airflow compares this with the distribution's name and refuses to start when they differ.
@@ -23,25 +38,28 @@ def get_provider_info() -> dict[str, Any]:
         "name": "tradehook",
         "description": "Schedule crypto trades, each sent once, through one desk with a journal.",
         "integrations": [
-            {
-                "integration-name": INTEGRATION,
-                "external-doc-url": "https://docs.truemarkets.co",
-                "tags": ["service"],
-            }
+            {"integration-name": TRUE_MARKETS, "external-doc-url": "https://docs.truemarkets.co", "tags": ["service"]},
+            {"integration-name": FINTRUSTED, "external-doc-url": "https://fintrusted.com/api", "tags": ["service"]},
         ],
-        "hooks": [{"integration-name": INTEGRATION, "python-modules": ["tradehook_provider.hooks.true_markets"]}],
+        "hooks": [
+            {
+                "integration-name": TRUE_MARKETS,
+                "python-modules": ["tradehook_provider.hooks.exchange", "tradehook_provider.hooks.true_markets"],
+            },
+            {"integration-name": FINTRUSTED, "python-modules": ["tradehook_provider.hooks.fintrusted"]},
+        ],
         "operators": [
             {
-                "integration-name": INTEGRATION,
+                "integration-name": TRUE_MARKETS,
                 "python-modules": [
                     "tradehook_provider.operators.balances",
                     "tradehook_provider.operators.orders",
                     "tradehook_provider.operators.rebalance",
                 ],
-            }
+            },
         ],
-        "sensors": [{"integration-name": INTEGRATION, "python-modules": ["tradehook_provider.sensors.orders"]}],
-        "triggers": [{"integration-name": INTEGRATION, "python-modules": ["tradehook_provider.triggers.orders"]}],
+        "sensors": [{"integration-name": TRUE_MARKETS, "python-modules": ["tradehook_provider.sensors.orders"]}],
+        "triggers": [{"integration-name": TRUE_MARKETS, "python-modules": ["tradehook_provider.triggers.orders"]}],
         "connection-types": [
             {
                 "connection-type": "true_markets",
@@ -55,17 +73,13 @@ def get_provider_info() -> dict[str, Any]:
                         "password": "Key file content (JSON or PEM)",
                     },
                     "placeholders": {
-                        "host": "empty: the environment's own, e.g. http://127.0.0.1:8787 for the sandbox",
+                        "host": _ADDRESS,
                         "login": "11111111-2222-4333-8444-555555555555",
                         "password": "the whole content of the key file, or leave empty and give its path below",
                     },
                 },
                 "conn-fields": {
-                    "environment": {
-                        "label": "Environment",
-                        "description": "sandbox is play money; in this version live can be read but not traded.",
-                        "schema": {"type": "string", "enum": ["sandbox", "uat", "live"], "default": "sandbox"},
-                    },
+                    "environment": _environment("sandbox", "uat", "live"),
                     "key_path": {
                         "label": "Key file",
                         "description": "Path of the key file on every worker and triggerer, instead of its content.",
@@ -75,18 +89,57 @@ def get_provider_info() -> dict[str, Any]:
                         "label": "Passphrase of an encrypted PEM key",
                         "schema": {"type": ["string", "null"], "format": "password"},
                     },
-                    "timeout_seconds": {
-                        "label": "Timeout of one request, seconds",
-                        "description": "After that, an order that was sent has an unknown outcome.",
-                        "schema": {"type": "number", "default": 30, "minimum": 1, "maximum": 300},
-                    },
-                    "journal_conn_id": {
-                        "label": "Journal connection id",
-                        "description": "An sqlite connection whose host is the journal's path, "
-                        "or a postgres one; empty: TRADEHOOK_JOURNAL_URL, else tradehook's own place.",
-                        "schema": {"type": ["string", "null"]},
+                    **_SHARED,
+                },
+            },
+            {
+                "connection-type": "fintrusted",
+                "hook-class-name": "tradehook_provider.hooks.fintrusted.FinTrustedHook",
+                "hook-name": "FinTrusted (tradehook)",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "port"],
+                    "relabeling": {"host": "Exchange address", "login": "E-mail", "extra": "Further options"},
+                    "placeholders": {
+                        "host": _ADDRESS,
+                        "login": "empty: the demo account of the sandbox",
+                        "password": "the account's password; a token below is better",
                     },
                 },
-            }
+                "conn-fields": {
+                    "environment": _environment("sandbox", "live"),
+                    "token": {
+                        "label": "Token of a login elsewhere",
+                        "schema": {"type": ["string", "null"], "format": "password"},
+                    },
+                    "market_buy_unit": {
+                        "label": "What the amount of a market buy counts",
+                        "description": "The exchange does not tell. Empty: quote in the sandbox; live, none are sent.",
+                        "schema": {"type": ["string", "null"], "enum": ["forbid", "quote", "base", None]},
+                    },
+                    "futures_profile": {
+                        "label": "How futures orders are written",
+                        "description": "The exchange does not tell. They work in the sandbox alone.",
+                        "schema": {
+                            "type": "string",
+                            "enum": ["none", "family_default", "seed_like"],
+                            "default": "none",
+                        },
+                    },
+                    "symbol_rules": {
+                        "label": "Steps and smallest orders",
+                        "description": "Like BTC/USDT price=0.01 amount=0.00001 minimum=5. None are published.",
+                        "schema": {"type": ["string", "null"]},
+                    },
+                    **_SHARED,
+                },
+            },
         ],
+    }
+
+
+def _environment(*names: str) -> dict[str, Any]:
+    return {
+        "label": "Environment",
+        "description": "sandbox is play money; live sends what `tradehook go-live` allowed for the account.",
+        "schema": {"type": "string", "enum": [*names], "default": "sandbox"},
     }

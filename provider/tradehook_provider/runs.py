@@ -13,10 +13,10 @@ from tradehook.errors import GuardRefused
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from tradehook_provider.hooks.true_markets import TrueMarketsHook
+    from tradehook_provider.hooks.exchange import ExchangeHook
 
 
-def task_intent_id(context: Context, *, hook: TrueMarketsHook, leg: str, generation: int = 0) -> str:
+def task_intent_id(context: Context, *, hook: ExchangeHook, leg: str, generation: int = 0) -> str:
     """The id of what this task instance does. Signs in, because the account belongs to it.
 
     Args:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from tradehook.errors import TradehookError
+from tradehook.errors import InvalidInput, TradehookError
 from tradehook_provider import failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from tradehook.contract import Exchange
     from tradehook.models import Order
 
-FINAL_WORDS = ("filled", "canceled", "failed")
+FINAL_WORDS = ("filled", "canceled", "failed", "probably_filled")
 EVENT_WORDS = (*FINAL_WORDS, "timeout", "error")
 """What a trigger may say: how the order ended, or why it stopped looking."""
 MOST_FAILURES = 10
@@ -47,6 +48,35 @@ def follow(
                 raise
             log.warning("Look %d failed, looking again: %s", failed, failures.reason(error))
     return order
+
+
+def accepted(statuses: Collection[str], *, exchange: Exchange, accept_evidence: str | None) -> Collection[str]:
+    """Which ends of an order are fine at this exchange.
+
+    Args:
+        statuses: what is fine where the exchange tells how an order stands.
+        exchange: the account.
+        accept_evidence: `wallet` takes *probably filled* for filled: the wallet moved as the order would have moved it.
+
+    Raises:
+        InvalidInput: the exchange will never tell, and nobody said that evidence is enough.
+    """
+    if accept_evidence is not None:
+        return (*statuses, "probably_filled")
+    if not exchange.spec.capabilities.can("orders"):
+        raise InvalidInput(
+            f"{exchange.spec.capabilities.cannot['orders']} So nothing here will ever say that an order was filled. "
+            'Give accept_evidence="wallet" to take it for filled when the wallet moved as the order moves it, or do '
+            "not wait.",
+            exchange=exchange.spec.name,
+        )
+    return statuses
+
+
+def check_evidence(accept_evidence: str | None) -> None:
+    """Raises `ValueError` for a kind of evidence that there is not."""
+    if accept_evidence not in (None, "wallet"):
+        raise ValueError(f"accept_evidence can be 'wallet' or None, not {accept_evidence!r}.")
 
 
 def judge(order: Order, *, accept: Collection[str]) -> None:

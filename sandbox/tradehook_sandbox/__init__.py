@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tradehook_sandbox.clock import Clock
     from tradehook_sandbox.faults import Answer, Fault
+    from tradehook_sandbox.fintrusted.rules import FinTrustedRules
     from tradehook_sandbox.sandbox import Sandbox
     from tradehook_sandbox.true_markets.rules import Rules
 
-__all__ = ["Answer", "Clock", "Fault", "Rules", "Sandbox"]
+__all__ = ["Answer", "Clock", "Fault", "FinTrustedRules", "Rules", "Sandbox"]
 
 _HOMES = {
     "Answer": "tradehook_sandbox.faults",
     "Clock": "tradehook_sandbox.clock",
     "Fault": "tradehook_sandbox.faults",
+    "FinTrustedRules": "tradehook_sandbox.fintrusted.rules",
     "Rules": "tradehook_sandbox.true_markets.rules",
     "Sandbox": "tradehook_sandbox.sandbox",
 }

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from tradehook_sandbox.fintrusted.rules import FinTrustedRules
 from tradehook_sandbox.flags import with_rules
 from tradehook_sandbox.true_markets.rules import Rules
 
@@ -56,12 +57,14 @@ def serve(
         str, typer.Option(help="The address to listen on. Others than your own machine's get a warning.")
     ] = ("127.0.0.1"),
     rules: Rules,
+    fintrusted: FinTrustedRules,
 ) -> None:
-    """Serve the sandbox until it is stopped with Ctrl-C or SIGTERM.
+    """Serve both exchanges until they are stopped with Ctrl-C or SIGTERM.
 
     Prints `ready http://HOST:PORT` once it listens. The default account holds 10,000 PYUSD, 0.5 BTC and 5 ETH on the
-    exchange, 1,000 USDC and 20 SOL on Solana, 1,000 USDC and 0.05 CBBTC on Base. Prices, clock, balances, faults and
-    the books can be read and changed under /_sandbox/.
+    exchange, 1,000 USDC and 20 SOL on Solana, 1,000 USDC and 0.05 CBBTC on Base. FinTrusted's demo@example.com, with
+    the password demo, holds 100,000 USDT and 1 BTC. Prices, clock, balances, faults and the books can be read and
+    changed under /_sandbox/.
     """
     listener = _listen(host, port)
     from tradehook_sandbox.clock import Clock
@@ -75,6 +78,7 @@ def serve(
             seed=seed,
             clock=Clock(),
             rules=rules,
+            fintrusted=fintrusted,
             state=state.expanduser() if state else None,
         )
         if provide(key_file, sandbox):

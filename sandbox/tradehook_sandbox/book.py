@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from tradehook_sandbox.seeded import draw
-from tradehook_sandbox.units import divide_up
+from tradehook_sandbox.units import divide_up, format_units
 from tradehook_sandbox.walk import PRICE_SCALE
 
 if TYPE_CHECKING:
@@ -114,6 +114,21 @@ class Book:
         """What stands on this side, best first: price, then time."""
         ladder = self._current()
         return heapq.merge(self._resting[side], ladder.levels[side], key=self._priority)
+
+    def levels(self, *, most: int) -> dict[str, list[dict[str, str]]]:
+        """Both sides as text, best first, so many offers at most."""
+        sides: tuple[tuple[str, Side], ...] = (("bids", "buy"), ("asks", "sell"))
+        return {
+            name: [
+                {
+                    "price": format_units(offer.price, PRICE_SCALE),
+                    "qty": format_units(offer.quantity, BASE_SCALE),
+                    "order_id": offer.order_id or "",
+                }
+                for offer, _ in zip(self.offers(side), range(most), strict=False)
+            ]
+            for name, side in sides
+        }
 
     def rest(self, order_id: str, side: Side, *, price: int, quantity: int) -> None:
         """The order stands in the book, behind everything at its price."""

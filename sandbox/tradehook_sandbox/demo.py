@@ -6,12 +6,14 @@ end was asked from the exchange itself.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
@@ -38,20 +40,31 @@ def run(*, dags: Path) -> int:
     console.print(
         "[bold]tradehook[/]: scheduled trades in Airflow, confirmed trades in Telegram. Play money, no account.\n"
     )
+    folder = Path(tempfile.mkdtemp(prefix="tradehook-demo-"))
     try:
-        with tempfile.TemporaryDirectory(prefix="tradehook-demo-") as name, Stage(Path(name), dags=dags) as stage:
+        with Stage(folder, dags=dags) as stage:
             _open_sandbox(stage)
             _rebalance(stage)
             _chat(stage)
             _lost_answer(stage)
     except StageError as error:
-        console.print(f"\n[red]The demo did not work:[/] {error}", markup=True)
+        _tell_failure(error, folder)
         return 1
     except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)
         console.print("\nStopped; nothing is left running.")
         return 130
+    shutil.rmtree(folder, ignore_errors=True)
     _closing(time.monotonic() - started)
     return 0
+
+
+def _tell_failure(error: StageError, folder: Path) -> None:
+    """The whole story first, and what matters of it last: that is where a person looks."""
+    console.print(f"\n[red]The demo did not work:[/] {escape(str(error))}")
+    console.print(f"Logs and journal are kept in {folder}. Delete it when you have seen enough.", soft_wrap=True)
+    if error.reason:
+        console.print(error.reason, style="red", markup=False)
 
 
 def _heading(number: int, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The switches of `Rules` as flags of a command, so that each is written down once.
+"""The switches of both exchanges as flags of a command, so that each is written down once.
 
 Knows nothing of what a switch does.
 """
@@ -11,30 +11,35 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tradehook_sandbox.fintrusted.rules import SWITCHES as FINTRUSTED_SWITCHES
+from tradehook_sandbox.fintrusted.rules import FinTrustedRules
 from tradehook_sandbox.true_markets.rules import SWITCHES, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tradehook_sandbox.true_markets.rules import Switch
+    from tradehook_sandbox.switches import Switch
 
-_PANEL = "Where the sources contradict each other"
+_PANELS = {"": "Where the sources contradict each other", "fintrusted_": "FinTrusted, of which little is known"}
 
 
 def with_rules(command: Callable[..., None]) -> Callable[..., None]:
-    """Add a flag for each switch to a command, which gets them together as `rules`."""
-    own = [one for one in inspect.signature(command, eval_str=True).parameters.values() if one.name != "rules"]
+    """Add a flag for each switch to a command, which gets them together as `rules` and `fintrusted`."""
+    taken = inspect.signature(command, eval_str=True).parameters.values()
+    own = [one for one in taken if one.name not in ("rules", "fintrusted")]
+    switches = (*SWITCHES, *FINTRUSTED_SWITCHES)
 
     @wraps(command)
     def with_flags(**values: Any) -> None:
-        rules = Rules(**{switch.name: values.pop(switch.name) for switch in SWITCHES})
-        command(rules=rules, **values)
+        rules = Rules(**{switch.name: values.pop(switch.full_name) for switch in SWITCHES})
+        fintrusted = FinTrustedRules(**{switch.name: values.pop(switch.full_name) for switch in FINTRUSTED_SWITCHES})
+        command(rules=rules, fintrusted=fintrusted, **values)
 
     flags = [
         inspect.Parameter(
-            switch.name, inspect.Parameter.KEYWORD_ONLY, default=switch.default, annotation=_annotation(switch)
+            switch.full_name, inspect.Parameter.KEYWORD_ONLY, default=switch.default, annotation=_annotation(switch)
         )
-        for switch in SWITCHES
+        for switch in switches
     ]
     with_flags.__signature__ = inspect.Signature([*own, *flags])  # type: ignore[attr-defined]
     with_flags.__annotations__ = {one.name: one.annotation for one in (*own, *flags)}
@@ -42,9 +47,9 @@ def with_rules(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _annotation(switch: Switch) -> Any:
-    name = f"--{switch.name.replace('_', '-')}"
+    name = f"--{switch.full_name.replace('_', '-')}"
     # The name is given, so that a truth value gets no `--no-` twin.
     option = typer.Option(
-        name, help=switch.says.text, min=switch.says.low, max=switch.says.high, rich_help_panel=_PANEL
+        name, help=switch.says.text, min=switch.says.low, max=switch.says.high, rich_help_panel=_PANELS[switch.prefix]
     )
     return Annotated[switch.kind, option]

@@ -1,15 +1,18 @@
-"""The sandbox as one object: exchange, faults, admin and clock, in memory. The server only adds sockets."""
+"""The sandbox as one object: exchanges, faults, admin and clock, in memory. The server only adds sockets."""
 
 from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tradehook.wire import Response
 from tradehook_sandbox.admin import endpoints as admin
 from tradehook_sandbox.clock import MICROS, Clock, http_date, micros
 from tradehook_sandbox.faults import Answer, Faults
+from tradehook_sandbox.fintrusted.exchange import FinTrusted
+from tradehook_sandbox.fintrusted.routes import is_fintrusted
+from tradehook_sandbox.fintrusted.rules import PREFIX, FinTrustedRules
 from tradehook_sandbox.ledger import Ledger
 from tradehook_sandbox.market import Market
 from tradehook_sandbox.true_markets import market_data
@@ -21,17 +24,19 @@ from tradehook_sandbox.true_markets.routes import below_prefix
 from tradehook_sandbox.true_markets.rules import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from tradehook.wire import Request
     from tradehook_sandbox.faults import Kind
 
+T = TypeVar("T")
+
 _API: Final = "/v1"
 
 
 class Sandbox:
-    """A True Markets of your own, with play money.
+    """A True Markets and a FinTrusted of your own, with play money, on one market and in one ledger.
 
     Thread-safe: requests are answered one at a time.
     """
@@ -42,6 +47,7 @@ class Sandbox:
         seed: int = 1,
         clock: Clock | None = None,
         rules: Rules | None = None,
+        fintrusted: FinTrustedRules | None = None,
         state: Path | None = None,
         **switches: Any,
     ) -> None:
@@ -51,15 +57,22 @@ class Sandbox:
             seed: prices, liquidity and latencies follow from it.
             clock: its time; without one it stands still until it is advanced.
             rules: how it answers where more than one answer is possible; without them as the live service was seen to.
+            fintrusted: the same of FinTrusted; without them what is likeliest.
             state: a file that keeps everything but the rules across restarts; its seed wins over `seed`.
-            switches: fields of `Rules` by name, as in `rate_limit=0`; they win over `rules`.
+            switches: fields of `Rules` by name, as in `rate_limit=0`, and those of `FinTrustedRules` with `fintrusted_`
+                in front; they win over `rules` and `fintrusted`.
 
         Raises:
             StateError: the file is not ours, is damaged, or another sandbox has it open.
             TypeError: there is no such switch.
             ValueError: a switch cannot have this value.
         """
+        of_fintrusted = {name: switches.pop(name) for name in list(switches) if name.startswith(PREFIX)}
         rules = replace(rules or Rules(), **switches)
+        fintrusted = replace(
+            fintrusted or FinTrustedRules(),
+            **{name.removeprefix(PREFIX): value for name, value in of_fintrusted.items()},
+        )
         self.clock = clock or Clock.frozen()
         self.faults = Faults()
         self._lock = threading.RLock()
@@ -78,7 +91,18 @@ class Sandbox:
 
             self._store = Store(state)
             self.exchange = self._store.load(self, seed=seed, rules=rules)
-        self.exchange.house.accounts.open(DEFAULT_ACCOUNT, at_micros=self.exchange.house.now)
+        house = self.exchange.house
+        self.fintrusted = FinTrusted(
+            seed=house.seed,
+            market=house.market,
+            ledger=house.ledger,
+            now=self.clock.now,
+            rules=fintrusted,
+            done_micros=house.now,
+        )
+        if self._store is not None:
+            self._store.restore(self.fintrusted)
+        house.accounts.open(DEFAULT_ACCOUNT, at_micros=house.now)
         self._save()
 
     def respond(self, request: Request) -> Answer:
@@ -89,7 +113,7 @@ class Sandbox:
                 return Answer(self.handle(request))
             now = self.clock.now()
             self.catch_up()
-            answer = self.faults.respond(request, self.exchange, paths=_spellings(call.path), now=now)
+            answer = self.faults.respond(request, self._far_side(call), paths=_spellings(call.path), now=now)
             self._save()
             if answer.response is None:
                 return answer
@@ -113,6 +137,14 @@ class Sandbox:
             self._save()
             return market_data.BATCHES[topic](self.exchange.house)
 
+    def beside(self, act: Callable[[], T]) -> T:
+        """What this returns once everything that is due has happened, while no request is being answered."""
+        with self._lock:
+            self.catch_up()
+            result = act()
+            self._save()
+            return result
+
     def strike_stream(self, path: str) -> Kind | None:
         """What a fault does to a WebSocket at this path instead of its next message; usually nothing."""
         with self._lock:
@@ -126,7 +158,8 @@ class Sandbox:
         with self._lock:
             self.catch_up()
             call = Call.read(request)
-            response = admin.handle(self, call) if admin.is_admin(call.path) else self.exchange.handle(request)
+            is_ours = admin.is_admin(call.path)
+            response = admin.handle(self, call) if is_ours else self._far_side(call).handle(request)
             self._save()
             return _dated(response, self.clock.now())
 
@@ -137,10 +170,12 @@ class Sandbox:
             earlier = self.exchange.house.now - micros(now)
             if earlier > 0:
                 self.exchange.turn_back(now)
+                self.fintrusted.turn_back(now)
                 self.faults.turn_back(earlier / MICROS)
             for late in self.faults.take_due(now):
-                self.exchange.handle(late.request, at=late.due)
+                self._far_side(Call.read(late.request)).handle(late.request, at=late.due)
             self.exchange.advance(now)
+            self.fintrusted.advance(now)
 
     def key_file(self, account: str = DEFAULT_ACCOUNT) -> dict[str, Any]:
         """A fresh key in the exchange's own file format, registered to the account.
@@ -173,8 +208,13 @@ class Sandbox:
                 self._store.close()
                 self._store = None
 
+    def _far_side(self, call: Call) -> TrueMarkets | FinTrusted:
+        """The exchange to which this path belongs."""
+        return self.fintrusted if is_fintrusted(call.path) else self.exchange
+
     def _save(self) -> None:
         self.exchange.remember()
+        self.fintrusted.remember()
         if self._store is not None:
             self._store.save(self)
 

@@ -32,6 +32,12 @@ _OURS = ("TRADEHOOK_", "TELEGRAM_", "AIRFLOW_")
 class StageError(Exception):
     """Something did not do what it should; the message says what, and shows the end of its log."""
 
+    @property
+    def reason(self) -> str:
+        """The last line that a program said before it ended; empty where no log is shown."""
+        said = [line for line in str(self).splitlines()[1:] if line.strip() and not line.startswith("(from ")]
+        return said[-1].strip() if said else ""
+
 
 class Stage:
     """A folder, an environment, and the processes that run in them."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from tradehook_sandbox.fintrusted.exchange import FinTrusted
     from tradehook_sandbox.sandbox import Sandbox
     from tradehook_sandbox.true_markets.rules import Rules
 
@@ -43,6 +44,7 @@ CREATE TABLE IF NOT EXISTS orders (number INTEGER PRIMARY KEY, content TEXT NOT 
 CREATE TABLE IF NOT EXISTS transfers (number INTEGER PRIMARY KEY, content TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS deposits (number INTEGER PRIMARY KEY, content TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS balances (account TEXT, asset TEXT, units TEXT NOT NULL, PRIMARY KEY (account, asset));
+CREATE TABLE IF NOT EXISTS fintrusted (kind TEXT, id TEXT, content TEXT NOT NULL, PRIMARY KEY (kind, id));
 CREATE TABLE IF NOT EXISTS entries (
     number INTEGER PRIMARY KEY, at_micros INTEGER NOT NULL, asset TEXT NOT NULL, source TEXT NOT NULL,
     target TEXT NOT NULL, units TEXT NOT NULL, reason TEXT NOT NULL
@@ -111,6 +113,21 @@ class Store:
         exchange.house.ledger.keep_unsaved()
         return exchange
 
+    def restore(self, fintrusted: FinTrusted) -> None:
+        """FinTrusted as it was kept, if it was.
+
+        Raises:
+            StateError: it is damaged.
+        """
+        try:
+            row = self._database.execute("SELECT content FROM facts WHERE name = 'sandbox'").fetchone()
+            facts = json.loads(row[0]).get("fintrusted") if row else None
+            rows = self._database.execute("SELECT kind, id, content FROM fintrusted").fetchall()
+            fintrusted.restore(facts, [(kind, row_id, json.loads(content)) for kind, row_id, content in rows])
+        except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
+            self.close()
+            raise StateError(f"{self._path} is damaged ({type(error).__name__}): remove it to start anew.") from None
+
     def save(self, sandbox: Sandbox) -> None:
         """Whatever changed since the last time is in the file."""
         exchange = sandbox.exchange
@@ -120,7 +137,8 @@ class Store:
         is_same = comparable == self._saved_facts and people == self._saved_people
         transfers = exchange.withdrawals.all
         is_still = not (house.ledger.unsaved or house.orders.changed or transfers.changed or exchange.tokens.unsaved)
-        if is_same and is_still:
+        moved = list(sandbox.fintrusted.unsaved())
+        if is_same and is_still and not moved:
             return
         # How far time has got is kept with every change, but is not a change by itself.
         content = json.dumps({**facts, "now_micros": house.now, "entries": house.ledger.entries})
@@ -130,6 +148,8 @@ class Store:
             if people != self._saved_people:
                 self._write_people(exchange)
             self._write_money(exchange)
+            rows = [(kind, row_id, json.dumps(content)) for kind, row_id, content in moved]
+            self._database.executemany("INSERT OR REPLACE INTO fintrusted VALUES (?, ?, ?)", rows)
             self._database.execute("COMMIT")
         except sqlite3.Error:
             self._database.execute("ROLLBACK")
@@ -232,6 +252,7 @@ def _facts(sandbox: Sandbox) -> dict[str, Any]:
         "offset_seconds": sandbox.clock.offset,
         "depth_percent": {symbol: book.depth_percent for symbol, book in exchange.cefi.books.items()},
         "faults": [fault.as_json() for fault in sandbox.faults.waiting],
+        "fintrusted": sandbox.fintrusted.facts(),
         "late": [_late_as_json(late) for late in sandbox.faults.late],
     }
 

@@ -1,7 +1,8 @@
-"""The market-data WebSocket behind a socket: handshakes, subscriptions, and a push to everybody every few seconds.
+"""WebSockets behind a socket: handshakes, and True Markets' market data, pushed to everybody every few seconds.
 
 A batch is made once for all connections, when it is time, and each connection sends the newest: whoever reads slowly
-misses batches, and nothing piles up. What is said is in `true_markets/topics.py`.
+misses batches, and nothing piles up. What is said is in `true_markets/topics.py`; FinTrusted's stream is served by
+`fintrusted/stream.py`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from tradehook.wire import Request, encode_json
+from tradehook_sandbox.fintrusted import stream_connection as fintrusted
+from tradehook_sandbox.fintrusted.stream import FinTrustedStream
 from tradehook_sandbox.true_markets import topics
 from tradehook_sandbox.true_markets.topics import Subscription
 
@@ -47,11 +50,13 @@ class Stream:
         self._pulse: asyncio.Task[None] | None = None
         self._beat = asyncio.Event()
         self._batches: dict[str, str] = {}
+        self._serving = {topics.PATH: self._push_to, fintrusted.PATH: FinTrustedStream(sandbox, peers).serve}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, request: Request) -> None:
         """Serve one connection from its handshake to its end."""
         await receive()
-        is_here = request.path == topics.PATH
+        serve = self._serving.get(request.path)
+        is_here = serve is not None
         answer = self._sandbox.shake_hands(request) if is_here else self._sandbox.respond(request)
         response = answer.response
         if response is None or answer.delay_seconds:
@@ -61,13 +66,15 @@ class Stream:
         if answer.is_cut:
             self._peers.cut(scope)
             await self._peers.hold(scope, receive, None)
-        elif response is not None and not (is_here and response.status == 101):
+        elif response is not None and (serve is None or response.status != 101):
             await _refuse(response, send)
-        else:
+        elif serve is not None:
             await send({"type": "websocket.accept"})
-            await self._serve(_Listener(scope, receive, send))
+            await serve(scope, receive, send)
 
-    async def _serve(self, listener: _Listener) -> None:
+    async def _push_to(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection to True Markets' market data, which was accepted."""
+        listener = _Listener(scope, receive, send)
         self._enter()
         pushing = asyncio.create_task(self._push(listener))
         try:

@@ -25,6 +25,7 @@ from tradehook.budget import Budget
 from tradehook.desk.journal import Journal
 from tradehook.exchanges.true_markets import opening
 from tradehook.settings import Settings
+from tradehook_bot.accounts import Served
 from tradehook_bot.app import ALLOWED_UPDATES, App, build
 from tradehook_bot.context import House
 from tradehook_bot.redaction import hush
@@ -147,10 +148,16 @@ class Bot:
         self.folder = folder
         self.token = f"{secrets.randbelow(10**9) + 10**9}:{secrets.token_urlsafe(26)[:35]}"
         self.account = exchange.account(folder)
+        self.others: tuple[Settings, ...] = ()
         self.settings = BotSettings(telegram_url=exchange.url, config_home=folder, **settings)
         self.environ_extra: dict[str, str] = {}
         self.house: House = None  # type: ignore[assignment]
         self.app: App = None  # type: ignore[assignment]
+
+    @property
+    def served(self) -> Served:
+        """Its accounts: one, unless a test names others."""
+        return Served((self.account, *self.others))
 
     # --- in this process ---
 
@@ -158,7 +165,7 @@ class Bot:
     def running(self) -> Iterator[Bot]:
         """The bot polls on a thread of its own; leaving stops it as SIGTERM would."""
         hush()
-        self.house = House.open(self.settings, self.account, token=self.token)
+        self.house = House.open(self.settings, self.served, token=self.token)
         self.app = build(self.house)
         self.loop = loop = asyncio.new_event_loop()
         failed: list[BaseException] = []

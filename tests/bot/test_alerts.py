@@ -119,7 +119,7 @@ def test_a_notice_for_somebody_who_blocked_the_bot_is_given_up(exchange, bot, an
     anna.wait_for("Open: buy 0.0100 BTC")
     anna.remote.post("/block", user=anna.user, token=anna.token)
     exchange.price(BTC="63900")
-    host = bot.house.client.exchange.host
+    host = bot.house.accounts[0].client.exchange.host
     eventually(lambda: not bot.house.journal.open_orders(host))
     eventually(lambda: bot.house.outbox.waiting() == 0)
     assert not notices(anna, "Filled: bought", besides=card)

@@ -19,13 +19,13 @@ def from_bot(person):
 
 def test_every_handler_stands_behind_the_gate(make_bot):
     bot = make_bot()
-    house = House.open(bot.settings, bot.account, token=bot.token)
+    house = House.open(bot.settings, bot.served, token=bot.token)
     try:
         handlers = build(house).handlers
     finally:
         house.store.close()
         house.journal.close()
-        house.client.desk.close()
+        house.accounts[0].client.desk.close()
     first = min(handlers)
     assert first == GATE_GROUP
     (gate,) = handlers[first]
@@ -191,7 +191,7 @@ def test_a_handler_that_fails_says_what_is_true_and_names_an_id(bot, anna, monke
     async def broken():
         raise RuntimeError("secret words")
 
-    monkeypatch.setattr(bot.house.client, "balances", broken)
+    monkeypatch.setattr(bot.house.accounts[0].client, "balances", broken)
     anna.say("/balance")
     told = anna.wait_for("Something went wrong (id ")
     assert "No order was sent" in told.text

@@ -35,6 +35,7 @@ def make(proposals, *, bind=True, **more):
     values = {
         "user_id": 7,
         "chat_id": 7,
+        "account": "main",
         "typed": "/buy BTC 0.01",
         "shown_price": Decimal("67340.2"),
         "good_until_price": Decimal("67676.9"),
@@ -58,7 +59,7 @@ def test_migrations_make_exactly_the_tables(store):
             if not (change[0] in ("remove_table", "remove_index") and not change[1].name.startswith("bot_"))
         ]
         assert [change for change in ours if "tradehook" not in str(change)] == []
-        assert connection.execute(text("SELECT version_num FROM tradehook_bot_version")).scalar() == "0001"
+        assert connection.execute(text("SELECT version_num FROM tradehook_bot_version")).scalar() == "0002"
 
 
 def test_the_tables_stand_beside_the_journals_and_open_again(store):
@@ -213,7 +214,7 @@ def test_what_surely_did_not_arrive_is_no_repeat_and_waits_longer_each_time(stor
 
 def test_an_order_message_is_edited_until_it_says_what_it_should(store):
     messages = OrderMessages(store)
-    messages.begin("chat-1", chat_id=7, message_id=70)
+    messages.begin("chat-1", chat_id=7, account="main", message_id=70)
     assert messages.due() == []
     with store.engine.begin() as connection:
         messages.want_within(connection, "chat-1", "filled:0.01")

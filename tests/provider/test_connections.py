@@ -132,11 +132,11 @@ PEOPLE_AND_PLACE = (
     ids=["json", "uri with scheme", "uri"],
 )
 def test_json_and_uri_are_the_same(monkeypatch, airflow_database, value):
-    from tradehook_provider.hooks.true_markets import TrueMarketsHook
+    from tradehook_provider.hooks.exchange import ExchangeHook
 
     monkeypatch.setenv("AIRFLOW_CONN_TM", value)
     monkeypatch.setenv("AIRFLOW_CONN_JOURNAL", "sqlite:////var/lib/tradehook/journal.db")
-    settings = TrueMarketsHook("tm")._read_settings()
+    settings = ExchangeHook("tm")._read_settings()
     assert settings.url == "http://127.0.0.1:8787"
     assert settings.key_id == "11111111-2222-4333-8444-555555555555"
     assert settings.key == PEM

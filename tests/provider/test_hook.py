@@ -16,9 +16,9 @@ pytestmark = pytest.mark.usefixtures("airflow_database")
 
 
 def hook(conn_id="true_markets_default"):
-    from tradehook_provider.hooks.true_markets import TrueMarketsHook
+    from tradehook_provider.hooks.exchange import ExchangeHook
 
-    return TrueMarketsHook(conn_id)
+    return ExchangeHook(conn_id)
 
 
 def redact(text):
@@ -28,7 +28,7 @@ def redact(text):
 
 
 def test_making_one_reads_nothing():
-    assert hook("no_such_connection").true_markets_conn_id == "no_such_connection"
+    assert hook("no_such_connection").exchange_conn_id == "no_such_connection"
 
 
 def test_both_sides_say_the_same(account):
@@ -49,7 +49,7 @@ def test_airflow_finds_it_by_the_connections_type(account):
 
     found = BaseHook.get_hook("true_markets_default")
     assert type(found).__name__ == "TrueMarketsHook"
-    assert found.true_markets_conn_id == "true_markets_default"
+    assert found.exchange_conn_id == "true_markets_default"
 
 
 def test_a_connection_that_works_says_whose_it_is(account):

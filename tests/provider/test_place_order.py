@@ -59,15 +59,15 @@ def test_mapped_tasks_have_an_order_each(run_dag, account):
 def test_a_retry_after_a_failure_places_no_second_order(run_dag, account, monkeypatch):
     from tradehook.desk.submit import Desk
 
-    follow, calls = Desk.follow, []
+    watch, calls = Desk.watch, []
 
     def fail_once(self, intent_id):
         calls.append(intent_id)
         if len(calls) == 1:
             raise RuntimeError("the worker stumbled")
-        return follow(self, intent_id)
+        return watch(self, intent_id)
 
-    monkeypatch.setattr(Desk, "follow", fail_once)
+    monkeypatch.setattr(Desk, "watch", fail_once)
     run = run_dag("place")
     assert (run.state, run.tries("place")) == ("success", 2), run.output
     assert "Not sent again" in run.output

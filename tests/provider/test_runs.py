@@ -12,10 +12,10 @@ TI = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}
 
 
 def intent_id(*, leg="order", generation=0, **ti):
-    from tradehook_provider.hooks.true_markets import TrueMarketsHook
+    from tradehook_provider.hooks.exchange import ExchangeHook
     from tradehook_provider.runs import task_intent_id
 
-    with TrueMarketsHook() as hook:
+    with ExchangeHook() as hook:
         context = {"ti": SimpleNamespace(**{**TI, **ti})}
         return task_intent_id(context, hook=hook, leg=leg, generation=generation)
 
@@ -49,11 +49,11 @@ def test_a_second_connection_to_the_same_account_is_the_same_deed(account, monke
     """Renaming a connection and clearing an old run must not buy again."""
     import os
 
-    from tradehook_provider.hooks.true_markets import TrueMarketsHook
+    from tradehook_provider.hooks.exchange import ExchangeHook
     from tradehook_provider.runs import task_intent_id
 
     monkeypatch.setenv("AIRFLOW_CONN_OTHER_NAME", os.environ["AIRFLOW_CONN_TRUE_MARKETS_DEFAULT"])
-    with TrueMarketsHook("other_name") as hook:
+    with ExchangeHook("other_name") as hook:
         assert task_intent_id({"ti": SimpleNamespace(**TI)}, hook=hook, leg="order") == intent_id()
 
 

@@ -23,7 +23,7 @@ CONTEXT = {
 def trigger(**more):
     from tradehook_provider.triggers.orders import OrderTrigger
 
-    values = {"true_markets_conn_id": "true_markets_default", "order_id": "o-1", "until": time.time() + 20}
+    values = {"exchange_conn_id": "true_markets_default", "order_id": "o-1", "until": time.time() + 20}
     return OrderTrigger(**{**values, "intent_id": "i-1", "poll_seconds": 0.1, **more})
 
 
@@ -66,9 +66,9 @@ def when_placed(account, deed):
 
 
 def cancel(order_id):
-    from tradehook_provider.hooks.true_markets import TrueMarketsHook
+    from tradehook_provider.hooks.exchange import ExchangeHook
 
-    with TrueMarketsHook() as hook:
+    with ExchangeHook() as hook:
         hook.desk.cancel_order(order_id)
 
 
@@ -133,30 +133,88 @@ def test_a_short_outage_costs_nothing_a_long_one_ends_the_waiting(account, monke
     assert len(failures) == 10
 
 
-def test_many_triggers_look_together(account):
-    """Fifty orders cost one list an interval, and one read each when they leave it; not fifty polls."""
+def count_reads(monkeypatch, *, but=None):
+    """The paths of everything that is read from now on, over any line but this one."""
+    from tradehook.lines.asynchronous import AsyncLine
+    from tradehook.lines.blocking import BlockingLine
+
+    reads = []
+    for line in (AsyncLine, BlockingLine):
+
+        async def counted(self, request, *, send=line.send):
+            if request.method == "GET" and self is not but:
+                reads.append(request.path)
+            return await send(self, request)
+
+        monkeypatch.setattr(line, "send", counted)
+    return reads
+
+
+def wait_for_all(triggers):
+    """What each says; nobody uses the shared look any more then."""
     from tradehook_provider.triggers import watching
 
-    order_ids = [place(account, intent_id=f"i-{number}", **FAR) for number in range(5)]
-    sends = []
-
     async def run():
-        triggers = [trigger(order_id=order_ids[number % 5], until=time.time() + 1.2) for number in range(50)]
-        async with watching.order_watch("true_markets_default") as watch:
-            line = watch.client.exchange.session.line
-            send = line.send
-
-            async def counted(request):
-                sends.append(request.path)
-                return await send(request)
-
-            line.send = counted
-            results = await asyncio.gather(*(anext(made.run()) for made in triggers))
+        events = await asyncio.gather(*(anext(made.run()) for made in triggers))
         assert [kept.users for kept in watching._watches[asyncio.get_running_loop()].values()] == [0]
-        return results
+        return [event.payload["status"] for event in events]
 
-    assert {event.payload["status"] for event in asyncio.run(run())} == {"timeout"}
-    assert len(sends) < 25
+    return asyncio.run(run())
+
+
+def test_many_triggers_look_together(account, monkeypatch):
+    """Fifty waits for five orders cost one list an interval; not fifty polls."""
+    order_ids = [place(account, intent_id=f"i-{number}", **FAR) for number in range(5)]
+    reads = count_reads(monkeypatch)
+    triggers = [trigger(order_id=order_ids[number % 5], until=time.time() + 1.2) for number in range(50)]
+    assert set(wait_for_all(triggers)) == {"timeout"}
+    lists = [path for path in reads if path.endswith("/orders")]
+    singles = [path for path in reads if "/orders/" in path]
+    # The interval is 2 s; an order that is so new that the list does not show it yet is read by itself.
+    assert 1 <= len(lists) <= 2
+    assert len(singles) <= 5 * len(lists)
+
+
+def test_where_somebody_else_looks_triggers_look_at_nothing(account, monkeypatch):
+    """The bot, another triggerer or a waiting task sweeps already: the triggers read what it wrote down."""
+    from tradehook_provider.hooks.exchange import ExchangeHook
+
+    order_ids = [place(account, intent_id=f"i-{number}", **FAR) for number in range(3)]
+    with ExchangeHook() as hook:
+        desk = hook.desk
+        reads = count_reads(monkeypatch, but=desk.exchange.session.line)
+
+        def cancel_and_look():
+            for order_id in order_ids:
+                desk.cancel_order(order_id)
+            while desk.journal.open_orders(desk.exchange.host):
+                time.sleep(0.1)
+                desk.sweep()
+                assert desk.watcher.is_sweeper
+
+        desk.sweep()
+        with meanwhile(cancel_and_look):
+            triggers = [trigger(order_id=order_id, until=time.time() + 20) for order_id in order_ids]
+            assert wait_for_all(triggers) == ["canceled"] * 3
+    assert reads == []
+
+
+def test_orders_that_the_journal_does_not_know_share_one_list(account, monkeypatch, tmp_path):
+    order_ids = [place(account, intent_id=f"i-{number}", **FAR) for number in range(3)]
+    (tmp_path / "other").mkdir()
+    connect(monkeypatch, tmp_path / "other", account)
+    reads = count_reads(monkeypatch)
+    triggers = [
+        trigger(order_id=order_ids[number % 3], until=time.time() + 1.2, poll_seconds=0.5) for number in range(30)
+    ]
+    assert set(wait_for_all(triggers)) == {"timeout"}
+    assert len([path for path in reads if path.endswith("/orders")]) <= 5
+
+
+def test_without_a_usable_journal_triggers_wait_all_the_same(account, monkeypatch):
+    order_id = place(account)
+    monkeypatch.setenv("TRADEHOOK_JOURNAL_URL", "sqlite:////proc/nowhere/journal.db")
+    assert first_event(trigger(order_id=order_id))["status"] == "filled"
 
 
 def test_a_mended_connection_is_taken_up(account, monkeypatch, tmp_path, start_sandbox):
@@ -180,11 +238,11 @@ def test_a_mended_connection_is_taken_up(account, monkeypatch, tmp_path, start_s
 def place(account, *, intent_id="i-1", **more):
     from tradehook.models import NewOrder
     from tradehook_provider.arguments import new_order
-    from tradehook_provider.hooks.true_markets import TrueMarketsHook
+    from tradehook_provider.hooks.exchange import ExchangeHook
 
     fields = {"market": "BTC/PYUSD", "side": "buy", "amount": "0.001", "price": None, "chain": None, **more}
     order: NewOrder = new_order(**fields)
-    with TrueMarketsHook() as hook:
+    with ExchangeHook() as hook:
         return hook.desk.place_order(order, intent_id=intent_id, source="test").order.order_id
 
 
@@ -198,7 +256,7 @@ def test_it_defers_with_ids_only_and_has_placed_one_order(account):
         operator(**FAR).execute(CONTEXT)
     assert deferred.value.method_name == "execute_complete"
     _, arguments = deferred.value.trigger.serialize()
-    assert set(arguments) == {"true_markets_conn_id", "order_id", "intent_id", "until", "poll_seconds"}
+    assert set(arguments) == {"exchange_conn_id", "order_id", "intent_id", "until", "poll_seconds"}
     assert deferred.value.timeout > arguments["until"] - time.time()
     assert account.orders() == 1
 

@@ -90,6 +90,13 @@ GOOD_BODIES: dict[str, list[dict[str, Any]]] = {
     "setBook": [{"symbol": "BTC", "depth_percent": 50}],
     "setClock": [{"advance": 1}, {"offset": 0}],
     "setBalances": [{"symbol": "PYUSD", "add": "5"}, {"symbol": "SOL", "chain": "solana", "available": "20"}],
+    "setMember": [
+        {"email": "ann@example.com", "password": "secret"},
+        {"email": "demo@example.com", "is_disabled": True, "locked_coins": ["BTC"], "log_out": True},
+        {"email": "nobody@example.com"},
+    ],
+    "deposit": [{"coin": "ETH", "add": "0.5"}, {"coin": "USDT", "add": "-20"}, {"coin": "BTC", "add": "-99"}],
+    "setPair": [{"symbol": "BTC/USDT", "is_disabled": True, "min_sell_price": "70000"}],
     "addFault": [{"kind": "slow", "path": "/nowhere", "times": None}],
 }
 NEWER = ("getOrder", "getPortfolio", "listTransactions")
@@ -144,6 +151,9 @@ class Life:
         self.trader.swap("buy", "5")
         for body in GOOD_BODIES["createTransfer"]:
             self.trader.call("POST", "/transfers", body)
+        fintrusted = self.trader.sandbox.fintrusted
+        order = {"symbol": "BTC/USDT", "direction": "0", "type": "0", "price": "60000", "amount": "0.001"}
+        fintrusted.spot.add(order, fintrusted.open_demo())
         self.trader.settle()
 
     def rows(self, path: str) -> list[dict[str, Any]]:

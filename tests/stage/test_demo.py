@@ -78,10 +78,15 @@ def test_demo_fails_when_it_did_not_happen(start, tmp_path):
     """Without Airflow there is nothing to show, and it must not claim otherwise."""
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "airflow.py").write_text("raise ImportError('not here')\n")
-    process = start("demo", PYTHONPATH=str(tmp_path / "broken"))
+    (tmp_path / "logs").mkdir()
+    process = start("demo", PYTHONPATH=str(tmp_path / "broken"), TMPDIR=str(tmp_path / "logs"))
     story, _ = process.communicate(timeout=240)
     assert process.returncode == 1
     assert "The demo did not work" in story
+    # What is named can be read, and what matters is where a person looks.
+    (log,) = re.findall(r"\(from (\S+)\)", story.replace("\n", ""))
+    assert "not here" in Path(log).read_text()
+    assert story.splitlines()[-1] == "ImportError: not here"
 
 
 def test_a_stopped_demo_leaves_nothing_running(start):

@@ -15,6 +15,7 @@ from tradehook_bot.replies import bold, code, text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tradehook_bot.accounts import Account
     from tradehook_bot.commands.command import Command
     from tradehook_bot.context import Ask, House
 
@@ -26,9 +27,11 @@ async def start(ask: Ask) -> None:
     house = ask.house
     user = await house.store.do(house.access.user, ask.user_id)
     who = f"You are its {user.role}." if user is not None else ""
-    kind = "with play money" if house.account.environment == "sandbox" else f"in {house.account.environment}"
+    kind = "with play money" if house.environment == "sandbox" else f"in {house.environment}"
+    titles = " and ".join(account.title for account in house.accounts)
+    which = f"This chat is about {text(ask.account.name)}; /account changes that.\n" if house.has_several else ""
     await ask.reply(
-        f"{bold(f'tradehook trades {house.account.account} at {house.spec.label}, {kind}.')}\n"
+        f"{bold(f'tradehook trades {titles}, {kind}.')}\n{which}"
         f"{text(who)} Nobody else gets an answer.\n\n"
         f"Try {code('/quote BTC 0.05')}, /balance, {code('/buy BTC 0.01')}.\n"
         "Each order is asked about before it is sent, and told of when it is filled.\n"
@@ -42,18 +45,13 @@ async def status(ask: Ask) -> None:
     """The person knows what is reachable, what is open and whether trading is on."""
     house = ask.house
     trading = await house.store.do(house.journal.trading_state)
-    doubtful = await unknowns(house)
     waiting = await house.store.do(house.outbox.waiting)
-    lines = [
-        bold(f"{house.account.account} at {house.spec.label} ({house.account.environment})"),
-        *await _exchange(house),
-        _trading_words(trading),
-        f"UNKNOWN orders: {len(doubtful)}{' (/orders)' if doubtful else ''}",
-    ]
+    found = await asyncio.gather(*(_account(house, account) for account in house.accounts))
+    lines = [line for account in found for line in account] + [_trading_words(trading)]
     if waiting:
         lines.append(f"Notices waiting for Telegram: {waiting}")
     lines.append(f"tradehook {__version__}")
-    await ask.reply("\n".join(lines))
+    await ask.reply_of_all("\n".join(lines))
 
 
 def help_text(commands: Sequence[Command], *, words: tuple[str, ...] = ()) -> str:
@@ -68,18 +66,29 @@ def help_text(commands: Sequence[Command], *, words: tuple[str, ...] = ()) -> st
     return "\n".join([bold("What I understand"), *lines, "", written])
 
 
-async def _exchange(house: House) -> list[str]:
+async def _account(house: House, account: Account) -> list[str]:
+    """How one account stands."""
+    doubtful = await unknowns(house, account)
+    return [
+        bold(f"{account.title} ({account.settings.environment})"),
+        *await _exchange(account),
+        f"UNKNOWN orders: {len(doubtful)}{' (/orders)' if doubtful else ''}",
+    ]
+
+
+async def _exchange(account: Account) -> list[str]:
+    label = text(account.spec.label)
     began = time.monotonic()
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            found = await open_orders(house)
+            found = await open_orders(account)
     except TimeoutError:
-        return [f"{text(house.spec.label)}: no answer in {_PATIENCE_SECONDS:.0f} s"]
+        return [f"{label}: no answer in {_PATIENCE_SECONDS:.0f} s"]
     except TradehookError as error:
-        return [f"{text(house.spec.label)}: {words_for(error)}"]
+        return [f"{label}: {words_for(error)}"]
     took = time.monotonic() - began
     return [
-        f"{text(house.spec.label)}: reachable, answered in {took * 1000:.0f} ms",
+        f"{label}: reachable, answered in {took * 1000:.0f} ms",
         f"Open orders: {len(found)}{' (/orders)' if found else ''}",
     ]
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 async def balance(ask: Ask) -> None:
     """The person has seen what they hold, the exchange's own first."""
-    house = ask.house
-    held = [row for row in await house.client.balances() if row.total]
-    lines = [bold(f"{house.account.account} at {house.spec.label}")]
+    account = ask.account
+    held = [row for row in await account.client.balances() if row.total]
+    lines = [bold(account.title)]
     for chain in sorted({row.chain for row in held}, key=lambda name: name or ""):
         if chain:
             lines += ["", bold(f"on {chain}")]

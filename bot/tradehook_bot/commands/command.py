@@ -22,5 +22,7 @@ class Command:
     run: Callable[[Ask], Awaitable[None]]
     moves_money: bool = False
     """Whether one that arrives late is answered instead of obeyed."""
+    needs_several: bool = False
+    """Whether it is offered only where there are several accounts."""
     patience_seconds: float | None = 25.0
     """How long it may take; `None` where giving up half-way would leave doubt."""

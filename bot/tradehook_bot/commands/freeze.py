@@ -19,6 +19,7 @@ from tradehook_bot.failures import words_for
 from tradehook_bot.replies import bold, text
 
 if TYPE_CHECKING:
+    from tradehook_bot.accounts import Account
     from tradehook_bot.context import Ask, House
 
 _log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ async def freeze(ask: Ask) -> None:
         await house.store.do(house.journal.set_trading_state, "HALTED", by=_who(ask), why=why)
     except TradehookError as error:
         _log.exception("The freeze could not be written down.")
-        await ask.reply(
+        await ask.reply_of_all(
             f"{bold('Trading is NOT frozen.')} {words_for(error)}\nTry again, or stop the programs that trade."
         )
         return
@@ -47,10 +48,10 @@ async def freeze(ask: Ask) -> None:
     ]
     if _DURATION.fullmatch(why):
         lines.append(f"It does not end by itself after {text(why)}: only /resume lifts it.")
-    message_id = await ask.reply("\n".join([*lines, "", "Looking up what is still live at the exchange…"]))
-    live = await _live(house)
+    message_id = await ask.reply_of_all("\n".join([*lines, "", "Looking up what is still live at the exchange…"]))
+    live = await _live_anywhere(house)
     if not await house.voice.edit(ask.chat_id, message_id, "\n".join([*lines, "", *live])):
-        await ask.reply("\n".join(live))
+        await ask.reply_of_all("\n".join(live))
 
 
 async def resume(ask: Ask) -> None:
@@ -58,29 +59,41 @@ async def resume(ask: Ask) -> None:
     house = ask.house
     before = await house.store.do(house.journal.trading_state)
     if before["state"] == "NORMAL":
-        await ask.reply("Trading is not frozen; nothing to lift.")
+        await ask.reply_of_all("Trading is not frozen; nothing to lift.")
         return
     await house.store.do(house.journal.set_trading_state, "NORMAL", by=_who(ask))
     _log.warning("User %s lifted the freeze.", ask.user_id)
-    await ask.reply(
+    await ask.reply_of_all(
         f"{bold('Trading goes on.')}\nThe freeze by {text(before['changed_by'])} is lifted. "
         "What was refused meanwhile is not made up for."
     )
 
 
-async def _live(house: House) -> list[str]:
+async def _live_anywhere(house: House) -> list[str]:
+    """The same of every account, each under its name where there are several."""
+    found = await asyncio.gather(*(_live(house, account) for account in house.accounts))
+    if not house.has_several:
+        return found[0]
+    return [
+        line
+        for account, lines in zip(house.accounts, found, strict=True)
+        for line in (bold(f"{account.title}:"), *lines)
+    ]
+
+
+async def _live(house: House, account: Account) -> list[str]:
     """What a freeze does not stop: orders that lie at the exchange, and one that is on its way."""
     under_way = await house.store.do(house.journal.list, states=[State.SENDING, State.EXECUTING])
     lines = [
         text(f"Was being sent already: {render.deed(intent.sized)}")
         for intent in under_way
-        if intent.host == house.client.exchange.host and intent.sized is not None
+        if house.account_of(intent) is account and intent.sized is not None
     ]
     try:
         async with asyncio.timeout(_LOOK_SECONDS):
-            found = await open_orders(house)
+            found = await open_orders(account)
     except (TradehookError, TimeoutError):
-        return [*lines, *await _last_seen(house)]
+        return [*lines, *await _last_seen(house, account)]
     if not found:
         return [*lines, "No order is live at the exchange."]
     lines.append(bold(f"STILL LIVE at the exchange: {len(found)} order{'s' if len(found) > 1 else ''}"))
@@ -90,9 +103,10 @@ async def _live(house: House) -> list[str]:
     return lines
 
 
-async def _last_seen(house: House) -> list[str]:
+async def _last_seen(house: House, account: Account) -> list[str]:
     """The journal's word, where the exchange cannot be asked."""
-    known = await house.store.do(house.journal.open_orders, house.client.exchange.host)
+    host, whose = account.client.exchange.host, account.account_id
+    known = await house.store.do(house.journal.open_orders, host, account_id=whose)
     lines = ["The exchange does not answer, so I cannot tell what is live there. Look again with /orders."]
     if known:
         lines.append(bold(f"When last seen, {len(known)} were STILL LIVE:"))

@@ -10,6 +10,7 @@ from tradehook import render
 from tradehook.desk.intents import State
 from tradehook.desk.watch import OPEN_STATUSES
 from tradehook.errors import InvalidInput, InvalidOrder, NotFound
+from tradehook.registry import spec
 from tradehook_bot import news
 from tradehook_bot.replies import bold, code, text
 from tradehook_bot.sweeping import in_thread
@@ -19,18 +20,22 @@ if TYPE_CHECKING:
 
     from tradehook.desk.intents import Intent
     from tradehook.models import Order
+    from tradehook_bot.accounts import Account
     from tradehook_bot.context import Ask, House
 
 _SHOWN = 15
 _WHOLE_ID = 36
+_UUID = 32
 
 
 async def orders(ask: Ask) -> None:
     """The person has seen what is open, and what nobody knows about."""
-    house = ask.house
-    found = await open_orders(house)
-    doubtful = await unknowns(house)
+    account = ask.account
+    found = await open_orders(account)
+    doubtful = await unknowns(ask.house, account)
     lines = [bold(f"{len(found)} open" if found else "No open orders")]
+    if (why := account.spec.capabilities.cannot.get("orders")) is not None:
+        lines.append(f"{text(why)} Here are those that tradehook placed, by what the wallet shows.")
     lines += [f"{text(render.order_line(order))}\n{handles(order)}" for order in islice(found, _SHOWN)]
     if len(found) > _SHOWN:
         lines.append(f"and {len(found) - _SHOWN} more")
@@ -46,10 +51,12 @@ async def order(ask: Ask) -> None:
     house = ask.house
     if wanted.startswith("chat-") or len(wanted) > _WHOLE_ID:
         intent = await house.store.do(house.journal.get, wanted)
-        await ask.reply(news.words(intent, exchange=house.spec.label, is_from_chat=intent.source.startswith("chat")))
+        label = spec(intent.exchange).label
+        await ask.reply(news.words(intent, exchange=label, is_from_chat=intent.source.startswith("chat")))
         return
-    found = await _find(house, wanted)
-    intent_ = await house.store.do(house.journal.by_order, house.client.exchange.host, found.order_id)
+    found = await _find(ask.account, wanted)
+    host = ask.account.client.exchange.host
+    intent_ = await house.store.do(house.journal.by_order, host, found.order_id)
     lines = [bold(render.order_line(found)), f"order {code(found.order_id)}"]
     if found.created_at is not None:
         lines.append(f"made {found.created_at:%Y-%m-%d} {render.clock(found.created_at)}")
@@ -63,25 +70,25 @@ async def order(ask: Ask) -> None:
 async def cancel(ask: Ask) -> None:
     """The exchange was asked to cancel the order. Works in a freeze. May be repeated."""
     wanted = _one_id(ask, command="cancel")
-    house = ask.house
-    found = await _find(house, wanted)
-    after = await house.client.cancel_order(found.order_id)
+    account = ask.account
+    found = await _find(account, wanted)
+    after = await account.client.cancel_order(found.order_id)
     lines = [bold(render.order_line(after)), f"order {code(render.short_id(found.order_id))}"]
     if not after.is_final:
         lines.append("The exchange confirms it in a moment; it may still be filled until then.")
     await ask.reply("\n".join(lines))
-    await house.look()
+    await ask.house.look()
 
 
-async def open_orders(house: House) -> list[Order]:
+async def open_orders(account: Account) -> list[Order]:
     """Every order that is known to be open, whoever placed it; not every exchange lists them all."""
-    return await asyncio.wrap_future(in_thread(house.client.desk.open_orders))
+    return await asyncio.wrap_future(in_thread(account.client.desk.open_orders))
 
 
-async def unknowns(house: House) -> Sequence[Intent]:
-    """Intents of this account's exchange of which nobody knows whether their order exists."""
+async def unknowns(house: House, account: Account) -> Sequence[Intent]:
+    """Intents of this account of which nobody knows whether their order exists."""
     found = await house.store.do(house.journal.list, states=[State.UNKNOWN])
-    return [intent for intent in found if intent.host == house.client.exchange.host]
+    return [intent for intent in found if house.account_of(intent) is account]
 
 
 def handles(order: Order) -> str:
@@ -92,10 +99,10 @@ def handles(order: Order) -> str:
 
 def can_cancel(order: Order) -> bool:
     """Whether asking for cancellation makes sense."""
-    return order.status in OPEN_STATUSES and order.is_limit is not False
+    return order.status in (*OPEN_STATUSES, *news.UNTOLD) and order.is_limit is not False
 
 
-async def _find(house: House, wanted: str) -> Order:
+async def _find(account: Account, wanted: str) -> Order:
     """The one order whose id is this or begins so.
 
     Raises:
@@ -103,11 +110,11 @@ async def _find(house: House, wanted: str) -> Order:
         NotFound: none does.
     """
     try:
-        return await house.client.find_order(wanted)
+        return await account.client.find_order(wanted)
     except (InvalidOrder, NotFound):
         # The exchange calls a beginning that it does not know malformed; to a person it is unknown all the same.
         raise NotFound(
-            f"There is no order {wanted}. /orders shows what is open.", status=404, exchange=house.spec.name
+            f"There is no order {wanted}. /orders shows what is open.", status=404, exchange=account.spec.name
         ) from None
 
 
@@ -125,10 +132,11 @@ def _one_id(ask: Ask, *, command: str) -> str:
     """
     if len(ask.words) != 1:
         raise InvalidInput(f"Which order? Write its id, or the beginning of it: /{command} 3f2a. /orders lists them.")
-    word = ask.words[0].lower()
+    word = ask.words[0]
     if not (word.isascii() and word.replace("-", "").isalnum()) or len(word) < 4:
         raise InvalidInput(
             f"{ask.words[0][:40]!r} cannot be an order's id. Write at least its first four characters. "
             "/orders lists them."
         )
-    return word
+    # A whole id is a UUID, which means the same in capitals; others may not.
+    return word.lower() if len(word) >= _UUID else word

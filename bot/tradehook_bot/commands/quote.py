@@ -10,6 +10,7 @@ from tradehook import render
 from tradehook.amounts import Amount, parse_asset_amount
 from tradehook.errors import InvalidInput
 from tradehook.models import Side, Unit
+from tradehook_bot.commands.trade import with_amounts
 from tradehook_bot.markets import find_market
 from tradehook_bot.replies import bold, text
 
@@ -25,16 +26,19 @@ _ELSEWHERE = "tradehook order place buy {market} '$100' --chain {chain}"
 async def quote(ask: Ask) -> None:
     """The person has seen both prices. Nothing is asked and nothing is held."""
     market, amount = read_words(ask.words)
-    house = ask.house
-    base, counter = await find_market(house.client, market, retry=f"/quote {{market}} {amount}", elsewhere=_ELSEWHERE)
+    client = ask.account.client
+    base, counter = await find_market(client, market, retry=f"/quote {{market}} {amount}", elsewhere=_ELSEWHERE)
     unit = Unit.BASE if amount.kind == "base" else Unit.QUOTE
-    buying, selling = await asyncio.gather(
-        *(
-            house.client.get_quote(base, quote=counter, side=side, quantity=amount.value, unit=unit)
-            for side in (Side.BUY, Side.SELL)
+    try:
+        buying, selling = await asyncio.gather(
+            *(
+                client.get_quote(base, quote=counter, side=side, quantity=amount.value, unit=unit)
+                for side in (Side.BUY, Side.SELL)
+            )
         )
-    )
-    await ask.reply(_words(buying, selling, fee_rate=house.spec.capabilities.fee_rate_observed))
+    except InvalidInput as error:
+        raise with_amounts(error, error.details.get("suggestions", ()), command=f"/quote {base}") from None
+    await ask.reply(_words(buying, selling, fee_rate=ask.account.spec.capabilities.fee_rate_observed))
 
 
 def read_words(words: tuple[str, ...]) -> tuple[str, Amount]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from tradehook_bot.commands import about, balance, freeze, orders, quote, trade
+from tradehook_bot.commands import about, account, balance, freeze, orders, quote, trade
 from tradehook_bot.commands.command import Command
 
 if TYPE_CHECKING:
-    from tradehook_bot.context import Ask
+    from collections.abc import Sequence
+
+    from tradehook_bot.context import Ask, House
 
 
 async def show_help(ask: Ask) -> None:
     """The person knows what can be typed."""
-    await ask.reply(about.help_text(COMMANDS, words=ask.words))
+    await ask.reply_of_all(about.help_text(offered(ask.house), words=ask.words))
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -44,6 +46,13 @@ COMMANDS: tuple[Command, ...] = (
         moves_money=True,
         patience_seconds=None,
     ),
+    Command(
+        "account",
+        "choose the account this chat is about",
+        ("/account", "/account main"),
+        account.account,
+        needs_several=True,
+    ),
     Command("status", "is everything all right?", ("/status",), about.status),
     Command(
         "freeze",
@@ -61,8 +70,13 @@ BY_NAME = {command.name: command for command in COMMANDS}
 _OTHER_WORDS = {
     "balances": "balance", "bal": "balance", "portfolio": "balance", "price": "quote", "q": "quote", "b": "buy",
     "s": "sell", "stop": "freeze", "pause": "freeze", "halt": "freeze", "panic": "freeze", "unfreeze": "resume",
-    "open": "orders", "history": "orders",
+    "open": "orders", "history": "orders", "accounts": "account", "switch": "account", "use": "account",
 }  # fmt: skip
+
+
+def offered(house: House) -> Sequence[Command]:
+    """The commands that stand in this bot's menu and help."""
+    return [command for command in COMMANDS if house.has_several or not command.needs_several]
 
 
 def meant(name: str) -> str | None:

@@ -45,19 +45,26 @@ async def sell(ask: Ask) -> None:
 
 
 async def _trade(ask: Ask, side: Side) -> None:
-    house = ask.house
-    wish = read_wish(ask.words, side=side, chains=house.spec.capabilities.chains)
+    ask.check_chosen()
+    account = ask.account
+    capabilities = account.spec.capabilities
+    wish = read_wish(ask.words, side=side, chains=capabilities.chains)
     if wish.chain is not None:
         symbol = parse_symbol(wish.market.partition("/")[0])
-        market = f"{symbol}/{house.spec.capabilities.chain_quote}"
+        market = f"{symbol}/{capabilities.chain_quote}"
         line = cli_line(side, wish).format(market=market, chain=wish.chain)
         raise on_chain(line, symbol=symbol, chains=[wish.chain])
     base, quote = await find_market(
-        house.client, wish.market, retry=retry_line(side, wish), elsewhere=cli_line(side, wish)
+        account.client, wish.market, retry=retry_line(side, wish), elsewhere=cli_line(side, wish)
     )
     lasts = _GOOD_FOR if wish.price is not None else None
     order = NewOrder(base=base, quote=quote, side=side, amount=wish.amount, price=wish.price, good_for=lasts)
-    await questions.ask(house, order, user_id=ask.user_id, chat_id=ask.chat_id, typed=ask.text)
+    try:
+        await questions.ask(ask.house, account, order, user_id=ask.user_id, chat_id=ask.chat_id, typed=ask.text)
+    except InvalidInput as error:
+        # What is offered of a limit order may be another price, and a price is no amount.
+        offers = error.details.get("suggestions", ()) if wish.price is None else ()
+        raise with_amounts(error, offers, command=f"/{side} {wish.market.upper()[:20]}") from None
 
 
 def read_wish(words: Sequence[str], *, side: Side, chains: Sequence[str] = ()) -> Wish:
@@ -91,6 +98,13 @@ def cli_line(side: Side, wish: Wish) -> str:
 def retry_line(side: Side, wish: Wish) -> str:
     """The same command with another `{market}`."""
     return f"/{side} {{market}} {wish.amount}{f' limit {wish.price:f}' if wish.price is not None else ''}"
+
+
+def with_amounts(error: InvalidInput, offers: Sequence[str], *, command: str) -> InvalidInput:
+    """The same error; where it offers amounts, as whole commands that can be sent as they stand."""
+    if not offers or not all(offer[:1] in "$0123456789" and " " not in offer for offer in offers):
+        return error
+    return InvalidInput(error.message, suggestions=tuple(f"{command} {offer}" for offer in offers))
 
 
 def _take_chain(rest: list[str], chains: Sequence[str]) -> str | None:

@@ -93,7 +93,12 @@ def _tell(found: Accounts, *, is_chosen: bool) -> None:
             f"Several are live, so nothing is written until one is chosen: --account {found.must_choose[0]}, or "
             f"TRADEHOOK_ACCOUNT. Reads use {found.default.name}."
         )
-    variables = [str(option.__metadata__[0].envvar) for name, option in SHARED.items() if name != "account"]
+    from tradehook.registry import EXCHANGES
+    from tradehook.settings import prefix_of
+
+    variables = [option.__metadata__[0].envvar for name, option in SHARED.items() if name != "account"]
+    variables = [name for name in variables if name]
+    variables += [f"{prefix_of(exchange)}{name}" for exchange in EXCHANGES for name in ("URL", "KEY_FILE")]
     wins = [name for name in variables if os.environ.get(name)]
     if found.accounts and wins:
         hint(f"From the environment, and so for every account: {', '.join(wins)}.")

@@ -18,6 +18,7 @@ from tradehook.cli import (
     destinations,
     doctor,
     freezing,
+    futures,
     going_live,
     intents,
     journal,
@@ -58,6 +59,7 @@ app.add_typer(orders.app, name="order")
 app.command("transfer")(transfers.transfer)
 app.command("transfers")(transfers.transfers)
 app.add_typer(destinations.app, name="destinations")
+app.add_typer(futures.app, name="futures")
 app.command("portfolio")(transfers.portfolio)
 app.command("transactions")(transfers.transactions)
 app.add_typer(targets.app, name="targets")

@@ -65,6 +65,7 @@ def assets(
             )
             for row in found
         ],
+        whole=4,
     )
 
 
@@ -97,6 +98,7 @@ def list_allowed(settings: Settings, as_json: Json = False) -> None:
             )
             for entry in found
         ],
+        whole=2,
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 from tradehook.cli.output import console, harmless, hint, say
-from tradehook.errors import GuardRefused, InvalidInput, TradehookError
+from tradehook.errors import GuardRefused, InvalidInput, NotSent, TradehookError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -109,7 +109,10 @@ def carry_out(
                 waiting.set_result(False)
     if trouble is not None and future.exception() is not None:
         raise trouble
-    return future.result()
+    try:
+        return future.result()
+    except NotSent as error:
+        raise NotSent(f"{error.message} Nothing was sent.", exchange=error.exchange, **error.details) from None
 
 
 def _approve(lines: Sequence[str], *, how: How) -> bool:
@@ -122,9 +125,12 @@ def _approve(lines: Sequence[str], *, how: How) -> bool:
 
 
 def wait_for_end(
-    made: MadeT, *, follow: Callable[[], MadeT], line: Callable[[MadeT], str], what: str, seconds: float
+    made: MadeT, *, follow: Callable[[], MadeT], line: Callable[[MadeT], str], what: str, look: str, seconds: float
 ) -> tuple[MadeT, bool]:
-    """It as last seen, and whether the waiting was interrupted. It has happened: no trouble here changes that."""
+    """It as last seen, and whether the waiting was interrupted. It has happened: no trouble here changes that.
+
+    `look` is the command that shows how it goes on, its id aside.
+    """
     from tradehook.render import error_line
 
     deadline = time.monotonic() + seconds
@@ -142,6 +148,8 @@ def wait_for_end(
     except KeyboardInterrupt:
         hint(f"Not waiting any longer. The {what} was sent.")
         return made, True
+    if not made.is_final:
+        hint(f"Still {str(made.status).replace('_', ' ')} after {seconds:g} s: {look} {made.exchange_id}")
     return made, False
 
 

@@ -52,6 +52,7 @@ def hide_key_of(settings: Settings) -> None:
     """The account's key is hidden exactly, while there is a log at all."""
     if _redaction is None:
         return
+    from tradehook import registry
     from tradehook.exchanges.true_markets.keys import read_secret
 
     material = settings.key or ""
@@ -59,6 +60,10 @@ def hide_key_of(settings: Settings) -> None:
     with suppress(TradehookError, UnicodeDecodeError):
         material = material or read_secret(settings.key_file).decode()
     _redaction.hide(*(forms_of(material) if material else ()), settings.key_passphrase or "")
+    with suppress(TradehookError):
+        options = [option.name for option in registry.spec(settings.exchange).options if option.is_secret]
+        secrets = [settings.options[name] for name in options if settings.options.get(name)]
+        _redaction.hide(*(form for secret in secrets for form in forms_of(secret)))
 
 
 def is_on() -> bool:

@@ -26,8 +26,18 @@ app = typer.Typer(
 @with_settings
 def destinations(settings: Settings, context: typer.Context, as_json: Json = False) -> None:
     """The addresses that money may be sent to, each under a label of yours. Alone, lists them."""
-    if context.invoked_subcommand is not None:
-        return
+    if context.invoked_subcommand is None:
+        _list(settings, as_json=as_json)
+
+
+@app.command("list")
+@with_settings
+def list_all(settings: Settings, as_json: Json = False) -> None:
+    """The same as `tradehook destinations` alone."""
+    _list(settings, as_json=as_json)
+
+
+def _list(settings: Settings, *, as_json: bool) -> None:
     from tradehook import registry
     from tradehook.desk.journal import Journal
 
@@ -51,6 +61,7 @@ def destinations(settings: Settings, context: typer.Context, as_json: Json = Fal
             )
             for entry in found
         ],
+        whole=2,
     )
     if not found:
         hint("Put one on the list: tradehook destinations add LABEL --network base 0x…")

@@ -48,7 +48,7 @@ def doctor(
     is_well: set[str] = set()
     code = DONE
     for name, needed, check in steps:
-        found = _run(name, check) if needed is None or needed in is_well else _skipped(name, needed)
+        found = _run(name, check, settings) if needed is None or needed in is_well else _skipped(name, needed)
         if found["result"] == "ok":
             is_well.add(name)
         findings.append(found)
@@ -68,7 +68,8 @@ def _skipped(name: str, needed: str) -> dict[str, Any]:
     return {"check": name, "result": "skipped", "message": f"needs {needed}", "exit_code": DONE}
 
 
-def _run(name: str, check: Callable[[], str]) -> dict[str, Any]:
+def _run(name: str, check: Callable[[], str], settings: Settings) -> dict[str, Any]:
+    from tradehook.cli.advice import advise
     from tradehook.errors import GuardRefused, TradehookError
     from tradehook.render import error_line
 
@@ -78,7 +79,9 @@ def _run(name: str, check: Callable[[], str]) -> dict[str, Any]:
         # Not a fault: what is off is off on purpose, and said.
         return {"check": name, "result": "off", "message": error.message, "exit_code": DONE}
     except TradehookError as error:
-        return {"check": name, "result": "wrong", "message": error_line(error), "exit_code": exit_code(error)}
+        advise(error, settings)
+        said = " ".join(filter(None, (error_line(error), error.details.get("advice"))))
+        return {"check": name, "result": "wrong", "message": said, "exit_code": exit_code(error)}
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -100,6 +103,10 @@ def _key(settings: Settings, opened: list[Client]) -> str:
     from tradehook.client import connect
 
     opened.append(connect(settings))
+    secrets = [option.name for option in opened[0].exchange.spec.options if option.is_secret]
+    if secrets:
+        given = [name for name in secrets if settings.options.get(name)]
+        return f"{' and '.join(given)} from the settings" if given else "none is needed: the sandbox's demo logs in"
     return f"{settings.key_file}, readable by you alone"
 
 

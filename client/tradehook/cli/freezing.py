@@ -52,6 +52,8 @@ def freeze(
 def resume(settings: Settings, account_only: _AccountOnly = False, as_json: Json = False) -> None:
     """Lift a freeze. What froze one account alone is lifted with --account-only."""
     done = _change(settings, "NORMAL", why="", account_only=account_only)
+    from tradehook.render import clock_of
+
     if as_json:
         print_rows(done)
         return
@@ -63,7 +65,7 @@ def resume(settings: Settings, account_only: _AccountOnly = False, as_json: Json
     for entry in still:
         where = "everything" if entry["scope"] == "*" else entry["scope"]
         why = f": {entry['why']}" if entry["why"] else ""
-        say(f"  {where} is {entry['state']} since {entry['changed_at']} by {entry['changed_by']}{why}")
+        say(f"  {where} is {entry['state']} since {clock_of(entry['changed_at'])} by {entry['changed_by']}{why}")
     hint("tradehook resume lifts it for everything, tradehook resume --account-only for the chosen account.")
 
 

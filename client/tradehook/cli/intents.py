@@ -86,6 +86,7 @@ def show(
     from tradehook.desk.intents import State
     from tradehook.desk.journal import Journal
     from tradehook.desk.reconcile import unknown
+    from tradehook.futures_words import futures_line
     from tradehook.render import deed, order_line, transfer_line
 
     with Journal.open(settings.journal_url) as journal:
@@ -100,6 +101,8 @@ def show(
         say(f"{order_line(intent.last_order)} · order {intent.order_id}")
     if intent.last_transfer is not None:
         say(f"{transfer_line(intent.last_transfer)} · transfer {intent.exchange_id}")
+    if intent.last_futures is not None:
+        say(f"{futures_line(intent.last_futures)} · futures order {intent.exchange_id}")
     if intent.error and intent.reads_as is not State.UNKNOWN:
         say(str(intent.error.get("message", "")), style="red")
     if intent.good_until is not None and not intent.is_final:
@@ -120,6 +123,9 @@ def _words(intent: Intent) -> str:
     if intent.kind == "transfer":
         chain = f" on {asked['chain']}" if asked.get("chain") else ""
         return f"send {asked.get('amount')} {asked.get('asset')}{chain} to {asked.get('to')}"
+    if intent.kind == "futures":
+        count = asked.get("contracts") or "all"
+        return f"{asked.get('action')} {asked.get('position_side')} {count} {asked.get('contract')} futures"
     if intent.kind != "order":
         return intent.kind
     limit = f" at {asked['price']}" if asked.get("price") else ""

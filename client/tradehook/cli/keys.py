@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +11,7 @@ import typer
 
 from tradehook.cli.options import with_settings
 from tradehook.cli.output import hint, say
-from tradehook.settings import Settings
+from tradehook.settings import Settings, prefix_of
 
 app = typer.Typer(help="Make or bring an API key.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -29,7 +31,7 @@ def new(settings: Settings) -> None:
     say(keys.public_pem(key).strip())
     hint(
         "This is the public half. Register it on the exchange's API Keys page; it gives you a key id. Then:\n"
-        "  tradehook keys finish KEY_ID\n"
+        f"  tradehook keys finish KEY_ID{_as_typed(settings)}\n"
         "A key can move money: give it an account of its own."
     )
 
@@ -46,11 +48,14 @@ def finish(
     identity = keys.parse_public_hint(key_id)
     draft = _draft(settings.key_file)
     if not draft.expanduser().exists():
-        raise ConfigurationError("There is no key waiting for its id: begin with `tradehook keys new`.")
+        raise ConfigurationError(
+            f"There is no key waiting for its id: {draft} is not there. "
+            f"Begin with `tradehook keys new{_as_typed(settings)}`."
+        )
     signer = keys.load(draft, key_id=identity)
     keys.write_secret(settings.key_file, keys.bundle(identity, signer.private_key))
     draft.expanduser().unlink()
-    _done(settings.key_file)
+    _done(settings)
 
 
 @app.command("import")
@@ -68,7 +73,7 @@ def import_key(
         _read(file), where=str(file), key_id=identity or settings.key_id, passphrase=settings.key_passphrase
     )
     keys.write_secret(settings.key_file, keys.bundle(signer.key_id, signer.private_key))
-    _done(settings.key_file)
+    _done(settings)
     hint(f"{file} is not needed any more: delete it, or lock it away.")
 
 
@@ -92,6 +97,12 @@ def _refuse_existing(key_file: Path) -> None:
         raise ConfigurationError(f"{key_file} exists already. Move it away first; keys are never overwritten.")
 
 
-def _done(key_file: Path) -> None:
-    say(f"The key is at {key_file}, readable by you alone.")
-    hint("Check it with `tradehook doctor`.")
+def _done(settings: Settings) -> None:
+    say(f"The key is at {settings.key_file}, readable by you alone.")
+    hint(f"Check it with `tradehook doctor{_as_typed(settings)}`.")
+
+
+def _as_typed(settings: Settings) -> str:
+    """` --key-file X` for the next command, unless that finds the file without it."""
+    found = Path(os.environ.get(f"{prefix_of(settings.exchange)}KEY_FILE") or Settings().key_file)
+    return "" if settings.key_file == found else f" --key-file {shlex.quote(str(settings.key_file))}"

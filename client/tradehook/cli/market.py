@@ -11,6 +11,7 @@ from tradehook.cli.output import hint, print_json, print_rows, say, table
 from tradehook.settings import Settings
 
 if TYPE_CHECKING:
+    from tradehook.contract import Ability
     from tradehook.models import Balance
 
 
@@ -37,6 +38,10 @@ def quote(
         capabilities = client.exchange.spec.capabilities
         base, against = parse_market(name, default_quote=capabilities.default_quote)
         for way in (side,) if side else ("buy", "sell"):
+            ability: Ability = "base_buys" if amount.kind == "base" else "quote_buys"
+            if side is None and way == "buy" and not capabilities.can(ability):
+                hint(capabilities.cannot[ability])
+                continue
             wanted = NewOrder(base=base, quote=against, side=way, amount=amount)
             sized = client.size_order(wanted)
             answer = client.get_quote(

@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tradehook.cli import completing, debugging
+from tradehook.cli.advice import advise
 from tradehook.cli.output import hint
+from tradehook.errors import TradehookError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tradehook.settings import Settings
 
 _PANEL = "Which account"
 
@@ -42,13 +46,22 @@ SHARED: dict[str, Any] = {
             autocompletion=completing.accounts,
         ),
     ],
+    "exchange": Annotated[
+        str | None,
+        typer.Option(
+            envvar="TRADEHOOK_EXCHANGE",
+            help="true_markets or fintrusted, where no account of the file says it.",
+            rich_help_panel=_PANEL,
+            show_default=False,
+            autocompletion=completing.words("true_markets", "fintrusted"),
+        ),
+    ],
     "url": Annotated[
         str | None,
         typer.Option(
-            "--true-markets-url",
             "--url",
-            envvar="TRADEHOOK_TRUE_MARKETS_URL",
-            help="The exchange's address.",
+            "--true-markets-url",
+            help="The exchange's address. Or: TRADEHOOK_TRUE_MARKETS_URL, TRADEHOOK_FINTRUSTED_URL.",
             rich_help_panel=_PANEL,
             show_default=False,
         ),
@@ -56,10 +69,9 @@ SHARED: dict[str, Any] = {
     "key_file": Annotated[
         str | None,
         typer.Option(
-            "--true-markets-key-file",
             "--key-file",
-            envvar="TRADEHOOK_TRUE_MARKETS_KEY_FILE",
-            help="The API key's file.",
+            "--true-markets-key-file",
+            help="The API key's file. Or: TRADEHOOK_TRUE_MARKETS_KEY_FILE.",
             rich_help_panel=_PANEL,
             show_default=False,
         ),
@@ -97,9 +109,34 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
         debugging.hide_key_of(settings)
         if settings.must_choose:
             hint(f"No account was chosen, so this is about {settings.account}. Choose with --account NAME.")
-        command(settings, **values)
+        journal = _unmade_journal(settings)
+        try:
+            command(settings, **values)
+        except TradehookError as error:
+            advise(error, settings)
+            raise
+        finally:
+            if journal is not None and _is_there(journal):
+                # A mistyped path would otherwise look like a journal in which nothing ever happened.
+                hint(f"A new journal was begun at {journal}.")
 
     return _announce(with_options, own)
+
+
+def _unmade_journal(settings: Settings) -> str | None:
+    """Where a journal that somebody named is not yet. The usual place is nobody's slip of the hand."""
+    from tradehook.settings import default_journal_url
+
+    url = settings.journal_url
+    if url == default_journal_url(os.environ) or not url.startswith("sqlite:///"):
+        return None
+    path = url.removeprefix("sqlite:///")
+    return None if _is_there(path) else path
+
+
+def _is_there(path: str) -> bool:
+    """Whether there is such a file; a name that no file can have is said when it is opened."""
+    return os.path.exists(path)  # noqa: PTH110 - pathlib raises for a name that is too long
 
 
 def remembering(callback: Callable[..., None]) -> Callable[..., None]:
@@ -112,7 +149,7 @@ def remembering(callback: Callable[..., None]) -> Callable[..., None]:
         for name, annotation in SHARED.items():
             value = values.pop(name)
             # What only repeats the environment must give way to an option after the command.
-            if value and value != os.environ.get(annotation.__metadata__[0].envvar):
+            if value and value != os.environ.get(annotation.__metadata__[0].envvar or ""):
                 _before[name] = value
         callback(**values)
 

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from tradehook import errors
+from tradehook.cli.advice import for_shell
 from tradehook.render import error_line
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 DONE, BUG, USAGE, REFUSED, UNKNOWN, UNREACHABLE = 0, 1, 2, 3, 4, 5
 INTERRUPTED = 130
+_ANY_WIDTH = 10_000
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 _EXIT_CODES: tuple[tuple[type[TradehookError], int], ...] = (
@@ -80,9 +82,43 @@ def print_rows(rows: Iterable[dict[str, Any]]) -> None:
         print_json(row)
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[int] = ()) -> None:
-    """Print a table; the columns in `numbers` stand to the right."""
-    console().print(grid(title, columns, rows, numbers=numbers) if rows else f"{title}: none")
+def table(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    numbers: Sequence[int] = (),
+    whole: int | None = None,
+) -> None:
+    """Print a table; the columns in `numbers` stand to the right.
+
+    The cells of the column `whole` are addresses, which are never broken in two: where the table is too wide for the
+    terminal, each stands on a line of its own below its row.
+    """
+    screen = console()
+    shown = grid(title, columns, rows, numbers=numbers)
+    wanted = screen.measure(shown, options=screen.options.update(width=_ANY_WIDTH)).maximum
+    if not rows:
+        screen.print(f"{title}: none")
+    elif whole is None or wanted <= screen.width:
+        screen.print(shown)
+    else:
+        _print_in_two_lines(screen, title, columns, rows, whole=whole)
+
+
+def _print_in_two_lines(
+    screen: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, whole: int
+) -> None:
+    """Each row without the column `whole`, and the cell of that below it."""
+    others = [[harmless(cell) for place, cell in enumerate(row) if place != whole] for row in (columns, *rows)]
+    widths = [max(map(len, column)) for column in zip(*others, strict=True)]
+    below = ("", *(harmless(row[whole]) for row in rows))
+    lines = [title]
+    for cells, address in zip(others, below, strict=True):
+        lines.append("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+        lines += [f"  {address}"] if address else []
+    for line in lines:
+        screen.print(harmless(line), markup=False, soft_wrap=True)
 
 
 def grid(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[int] = ()) -> Table:
@@ -107,8 +143,10 @@ def fail(error: TradehookError, *, as_json: bool) -> int:
         details = {name: value for name, value in error.details.items() if value not in (None, (), "")}
         print_json({"error": type(error).__name__, "message": error.message, **details})
     colour = "yellow" if exit_code(error) == UNKNOWN else "red"
-    console(is_error=True).print(error_line(error), style=colour, markup=False)
+    console(is_error=True).print(for_shell(error_line(error)), style=colour, markup=False)
     suggestions = error.details.get("suggestions")
     if suggestions:
-        hint(f"Try: {', '.join(suggestions)}")
+        hint(for_shell(f"Try: {', '.join(suggestions)}"))
+    if advice := error.details.get("advice"):
+        hint(advice)
     return exit_code(error)

@@ -87,12 +87,13 @@ def place(
                 follow=lambda: client.desk.follow(outcome.intent_id),
                 line=order_line,
                 what="order",
+                look="tradehook order show",
                 seconds=wait_seconds,
             )
         _tell(outcome, last, as_json=as_json)
     if is_interrupted:
         raise typer.Exit(INTERRUPTED)
-    if wait and last.is_final and last.status != "filled":
+    if wait and last.is_final and last.status not in ("filled", "probably_filled"):
         raise typer.Exit(REFUSED)
 
 
@@ -117,12 +118,12 @@ def _read_order(
 
     if "/" not in market and "-" not in market:
         capabilities = registry.spec(settings.exchange).capabilities
-        market = f"{market}/{capabilities.chain_quote if chain else capabilities.default_quote}"
+        market = f"{market}/{(chain and capabilities.chain_quote) or capabilities.default_quote}"
     if not amount.strip("0"):
         raise InvalidInput(
             f"{amount or 'Nothing'} is no amount. If you typed one with a $, your shell took it away: write '$50' in "
             "quotes, or --unit quote.",
-            suggestions=("'$50'",),
+            suggestions=("$50",),
         )
     if unit not in ("base", "quote"):
         raise InvalidInput(f"{unit!r} is not a unit: write base or quote.", suggestions=("base", "quote"))

@@ -50,7 +50,14 @@ def reconcile(settings: Settings, as_json: Json = False) -> None:
 def resolve(
     settings: Settings,
     intent_id: IntentId,
-    word: Annotated[str, typer.Option("--as", help="placed:ID, not-placed or again.", metavar="WORD")],
+    word: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            help="placed:ID, not-placed or again. Where the exchange tells nothing of an order: filled or canceled.",
+            metavar="WORD",
+        ),
+    ],
     why: Why = "",
     yes: Yes = False,
     as_json: Json = False,

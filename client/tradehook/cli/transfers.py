@@ -70,9 +70,10 @@ def transfer(
                 follow=lambda: client.desk.follow_transfer(outcome.intent_id),
                 line=transfer_line,
                 what="transfer",
+                look="tradehook transfers",
                 seconds=wait_seconds,
             )
-        _tell(outcome, last, as_json=as_json)
+        _tell(outcome, last, as_json=as_json, has_waited=wait)
     if is_interrupted:
         raise typer.Exit(INTERRUPTED)
     if wait and last.is_final and last.status != "completed":
@@ -123,7 +124,7 @@ def _ask_and_send(
     )
 
 
-def _tell(outcome: TransferOutcome, last: Transfer, *, as_json: bool) -> None:
+def _tell(outcome: TransferOutcome, last: Transfer, *, as_json: bool, has_waited: bool) -> None:
     from tradehook.render import short_id, transfer_line, typed_and_sent
 
     if as_json:
@@ -137,7 +138,7 @@ def _tell(outcome: TransferOutcome, last: Transfer, *, as_json: bool) -> None:
         say("Not sent again: this intent was carried out before.")
     say(transfer_line(last), style="green" if last.status == "completed" else None)
     hint(f"transfer {last.transfer_id} · intent {outcome.intent_id} · {typed_and_sent(outcome.sized)}")
-    if not last.is_final:
+    if not last.is_final and not has_waited:
         hint(f"How it goes on: tradehook transfers {short_id(last.transfer_id)}")
 
 

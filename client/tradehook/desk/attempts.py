@@ -12,11 +12,12 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tradehook.desk import guard, reconcile, resting
+from tradehook.desk import futures_deed, guard, reconcile, resting
 from tradehook.desk.fingerprint import is_two_phase
 from tradehook.desk.intents import SENDERS, Intent, State, error_from_dict, error_to_dict
 from tradehook.desk.reconcile import Patience, unknown
 from tradehook.desk.signing import resume, sign_and_execute
+from tradehook.desk.standing import Orders
 from tradehook.errors import (
     GuardRefused,
     IntentConflict,
@@ -348,7 +349,9 @@ class Attempts:
         identity = intent.exchange_id or ""
         if intent.kind == "transfer":
             return await self.exchange.get_transfer(identity)
-        return await self.exchange.get_order(identity)
+        if intent.kind == futures_deed.KIND:
+            return await futures_deed.standing(self.exchange, identity)
+        return await Orders(self.exchange, self.journal).get(identity)
 
     def record(
         self,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tradehook.desk import guard
-from tradehook.errors import TradehookError
+from tradehook.desk.standing import Orders
+from tradehook.errors import TradehookError, WrongState
 from tradehook.models import OrderStatus
 
 if TYPE_CHECKING:
@@ -24,14 +25,18 @@ async def cancel(attempts: Attempts, order_id: str) -> Order:
     try:
         await exchange.session.read(write.request, write.read, kind="cancel")
     except TradehookError as error:
-        if error.may_have_happened or getattr(error, "status", 0) not in _REFUSALS:
+        is_refusal = isinstance(error, WrongState) or getattr(error, "status", 0) in _REFUSALS
+        if error.may_have_happened or not is_refusal:
             raise
         refusal = error
     intent = journal.by_order(exchange.host, order_id)
     if intent is not None:
         journal.note(intent.intent_id, "cancel", {"accepted": refusal is None})
+        if refusal is None and intent.last_order is not None and not exchange.spec.capabilities.can("orders"):
+            # That it was asked for is all that will ever be known from the exchange itself.
+            journal.see(intent.intent_id, intent.last_order.model_copy(update={"status": OrderStatus.CANCELING}))
     try:
-        order = await exchange.get_order(order_id)
+        order = await Orders(exchange, journal).get(order_id)
     except TradehookError as error:
         known = intent.last_order if intent is not None else None
         if refusal is not None or known is None:

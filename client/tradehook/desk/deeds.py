@@ -1,5 +1,7 @@
 """The kinds of things that are carried out once: an order, a transfer. What differs between them stands here.
 
+A futures order is the third, see `futures_deed.py`.
+
 Everything else (attempts, states, doubt, signing, the journal) is the same for both and is written once, over `Deed`.
 """
 
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from tradehook.desk import slippage
 from tradehook.desk.intents import State
 from tradehook.errors import UnexpectedResponse
+from tradehook.futures import FuturesOrder, SizedFuturesOrder
 from tradehook.models import NewOrder, Order, SizedOrder
 from tradehook.render import deed as order_words
 from tradehook.render import transfer_words
@@ -24,10 +27,10 @@ if TYPE_CHECKING:
     from tradehook.desk.intents import Intent
     from tradehook.wire import Write
 
-SettledT = TypeVar("SettledT", SizedOrder, SizedTransfer)
-MadeT = TypeVar("MadeT", Order, Transfer)
-Made = Order | Transfer
-Settled = SizedOrder | SizedTransfer
+SettledT = TypeVar("SettledT", SizedOrder, SizedTransfer, SizedFuturesOrder)
+MadeT = TypeVar("MadeT", Order, Transfer, FuturesOrder)
+Made = Order | Transfer | FuturesOrder
+Settled = SizedOrder | SizedTransfer | SizedFuturesOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class Deed(Protocol[SettledT, MadeT]):
 
     @property
     def kind(self) -> str:
-        """`order` or `transfer`, as the journal and people call it."""
+        """`order`, `transfer` or `futures`, as the journal and people call it."""
         ...
 
     def asked(self) -> dict[str, Any]:

@@ -47,15 +47,19 @@ class Destinations:
         Raises:
             InvalidInput: there is none; says which there are.
         """
+        found = self._find(host, label)
+        if isinstance(found, Destination):
+            return found
+        raise InvalidInput(
+            f"No destination is called {label[:40]}; {_there(found)}. Put it on the list with "
+            f"`tradehook destinations add {label[:40]} --network NETWORK ADDRESS`.",
+            suggestions=tuple(found),
+        )
+
+    def _find(self, host: str, label: str) -> Destination | Sequence[str]:
+        """The destination with this label, or the labels that there are."""
         known = {found.label: found for found in self.list(host)}
-        if label not in known:
-            there = f"there is {', '.join(known)}" if known else "there is none yet"
-            raise InvalidInput(
-                f"No destination is called {label[:40]}; {there}. Put it on the list with "
-                f"`tradehook destinations add {label[:40]} --network NETWORK ADDRESS`.",
-                suggestions=tuple(known),
-            )
-        return known[label]
+        return known.get(label) or tuple(known)
 
     def check(self, host: str, transfer: SizedTransfer) -> None:
         """Raises `GuardRefused` unless the address a transfer was settled with is on the list under its label now."""
@@ -109,7 +113,9 @@ class Destinations:
 
     def remove(self, host: str, label: str, *, by: str) -> Destination:
         """Take a destination off the list. Raises `InvalidInput` when it is not on it."""
-        found = self.get(host, check_label(label))
+        found = self._find(host, check_label(label))
+        if not isinstance(found, Destination):
+            raise InvalidInput(f"No destination is called {label[:40]}; {_there(found)}.", suggestions=tuple(found))
         with writing(self._engine) as connection:
             connection.execute(
                 update(DESTINATION)
@@ -119,6 +125,10 @@ class Destinations:
                 .values(removed_by=by[:255], removed_at=iso(datetime.now(UTC)))
             )
         return found
+
+
+def _there(labels: Sequence[str]) -> str:
+    return f"there is {', '.join(labels)}" if labels else "there is none yet"
 
 
 def _destination(row: Row[Any]) -> Destination:

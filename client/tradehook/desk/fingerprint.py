@@ -1,7 +1,8 @@
 """What tells one order or transfer from others at an exchange that knows no client order ids. Pure.
 
 Only what the exchange's own lists echo counts: assets, side, quantity and its unit, price, chain; for a transfer the
-asset, quantity, address and network. Numbers are compared as numbers, since a list may trim zeros.
+asset, quantity, address and network; for futures the contract, side, action, contracts and prices. Numbers are
+compared as numbers, since a list may trim zeros.
 """
 
 from __future__ import annotations
@@ -13,17 +14,23 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from tradehook.amounts import plain
+from tradehook.futures import FuturesOrder, SizedFuturesOrder
 from tradehook.models import Order, SizedOrder
-from tradehook.transfers import SizedTransfer
+from tradehook.transfers import SizedTransfer, Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tradehook.desk.deeds import Made, Settled
-    from tradehook.transfers import Transfer
 
 _ORDER = ("base", "quote", "side", "quantity", "unit", "price", "chain")
 _TRANSFER = ("asset_id", "quantity", "address", "network", "chain")
+_FUTURES = ("contract", "position_side", "action", "contracts", "leverage", "price", "trigger")
+_KINDS: dict[str, tuple[type[Settled], tuple[str, ...]]] = {
+    "order": (SizedOrder, _ORDER),
+    "transfer": (SizedTransfer, _TRANSFER),
+    "futures": (SizedFuturesOrder, _FUTURES),
+}
 
 
 class Likeness(Enum):
@@ -38,19 +45,18 @@ class Likeness(Enum):
 
 def settled_from(kind: str, request: Mapping[str, Any]) -> Settled:
     """What was settled, from the journal."""
-    return (SizedTransfer if kind == "transfer" else SizedOrder).model_validate(dict(request))
+    return _KINDS[kind][0].model_validate(dict(request))
 
 
 def fingerprint(kind: str, request: Mapping[str, Any]) -> str:
     """One text for everything that looks the same at the exchange.
 
     Args:
-        kind: `order` or `transfer`.
+        kind: `order`, `transfer` or `futures`.
         request: the settled order or transfer, as the journal keeps it.
     """
     settled = settled_from(kind, request)
-    names = _TRANSFER if kind == "transfer" else _ORDER
-    parts = [kind, *(_text(getattr(settled, name)) for name in names)]
+    parts = [kind, *(_text(getattr(settled, name)) for name in _KINDS[kind][1])]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -63,8 +69,10 @@ def likeness(settled: Settled, made: Made) -> Likeness:
     """Whether something in a list can be what was sent."""
     if made.awaits_signature:
         return Likeness.OTHER  # it moves nothing, whoever made it
-    if isinstance(settled, SizedTransfer) and not isinstance(made, Order):
+    if isinstance(settled, SizedTransfer) and isinstance(made, Transfer):
         return _transfer_likeness(settled, made)
+    if isinstance(settled, SizedFuturesOrder) and isinstance(made, FuturesOrder):
+        return _futures_likeness(settled, made)
     if isinstance(settled, SizedOrder) and isinstance(made, Order):
         return _order_likeness(settled, made)
     return Likeness.OTHER
@@ -94,6 +102,21 @@ def _transfer_likeness(sent: SizedTransfer, made: Transfer) -> Likeness:
         (_address(sent.address), _address(made.to)),
     ]
     return _compare(pairs)
+
+
+def _futures_likeness(sent: SizedFuturesOrder, made: FuturesOrder) -> Likeness:
+    # A market order has neither limit nor trigger, and the exchange itself closes what has too little margin.
+    is_odd = (sent.price is None and made.price is not None) or (sent.trigger is None and made.trigger is not None)
+    if is_odd or made.is_liquidation:
+        return Likeness.OTHER
+    pairs: list[tuple[object, object]] = [
+        (sent.contract, made.contract),
+        (sent.position_side, made.position_side),
+        (sent.action, made.action),
+        (sent.contracts, made.contracts),
+    ]
+    optional = ((sent.leverage, made.leverage), (sent.price, made.price), (sent.trigger, made.trigger))
+    return _compare([*pairs, *(pair for pair in optional if pair[0] is not None)])
 
 
 def _compare(pairs: list[tuple[object, object]]) -> Likeness:

@@ -14,6 +14,7 @@ from tradehook.desk.limits import MONEY
 from tradehook.desk.reserve import live_is_off
 from tradehook.desk.worth import Ground
 from tradehook.errors import GuardRefused, TradehookError
+from tradehook.futures import SizedFuturesOrder
 from tradehook.models import SizedOrder
 
 if TYPE_CHECKING:
@@ -92,12 +93,15 @@ async def survey(exchange: Exchange, journal: Journal, *, settled: Settled) -> G
     """
     live = is_live(exchange)
     limits = journal.limits.get(exchange.host, await exchange.account_id())
+    if isinstance(settled, SizedFuturesOrder):
+        return Ground(is_live=live)  # it was settled with what it puts at risk
     if isinstance(settled, SizedOrder):
+        is_blind = not exchange.spec.capabilities.can("orders")
         if limits is None:
-            return Ground(is_live=live)
+            return Ground(is_live=live, is_blind=is_blind)
         price = await _price(exchange, settled.base, chain=settled.chain, address=settled.base_address)
         quote = await _price(exchange, settled.quote, chain=settled.chain, address=settled.quote_address)
-        return Ground(is_live=live, price=price, quote_price=quote)
+        return Ground(is_live=live, price=price, quote_price=quote, is_blind=is_blind)
     if limits is None and not _has_cap(exchange, journal, label=settled.to):
         return Ground(is_live=live)
     price = await _price(exchange, settled.asset, chain=settled.chain, address=settled.asset_address)

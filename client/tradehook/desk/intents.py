@@ -32,6 +32,7 @@ from typing import Any
 
 from tradehook import errors
 from tradehook.errors import InvalidInput, TradehookError
+from tradehook.futures import FuturesOrder
 from tradehook.models import Order, SizedOrder
 from tradehook.transfers import Transfer
 
@@ -71,7 +72,7 @@ class Intent:
 
     intent_id: str
     kind: str
-    """`order`, `transfer` or `plan`."""
+    """`order`, `transfer`, `futures` or `plan`."""
     exchange: str
     host: str
     environment: str
@@ -131,6 +132,11 @@ class Intent:
         return self.owner is not None and is_alive(self.owner, sending_at=self.sending_at)
 
     @property
+    def noun(self) -> str:
+        """What people call it: `order`, `transfer`, `futures order`."""
+        return "futures order" if self.kind == "futures" else self.kind
+
+    @property
     def sized(self) -> SizedOrder | None:
         """The order that is or was sent."""
         return SizedOrder.model_validate(self.request) if self.kind == "order" and self.request else None
@@ -149,6 +155,11 @@ class Intent:
     def last_transfer(self) -> Transfer | None:
         """The transfer as last seen at the exchange."""
         return Transfer.model_validate(self.seen) if self.seen and self.kind == "transfer" else None
+
+    @property
+    def last_futures(self) -> FuturesOrder | None:
+        """The futures order as last seen at the exchange."""
+        return FuturesOrder.model_validate(self.seen) if self.seen and self.kind == "futures" else None
 
     @property
     def stored_error(self) -> TradehookError | None:

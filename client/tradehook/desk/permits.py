@@ -55,8 +55,7 @@ class StoredPermits:
         """See `Permits.lease`."""
         with self._store.transaction(self._scope) as (run, now):
             if spent is not None:
-                settled = "UPDATE permit SET count = ?, until = ? WHERE batch = ? AND scope = ?"
-                run(settled, spent.used, now - spent.idle_seconds, spent.batch, self._scope)
+                self._settle(run, spent, now=now)
             rows = self._rows(run, now, window_seconds)
             free = most - sum(count for count, _ in rows)
             if free <= 0:
@@ -65,6 +64,15 @@ class StoredPermits:
             added = "INSERT INTO permit (scope, count, until) VALUES (?, ?, ?) RETURNING batch"
             ((batch,),) = run(added, self._scope, count, now + BATCH_SECONDS)
             return Granted(batch, count, 0.0)
+
+    def settle(self, spent: Spent) -> None:
+        """See `Permits.settle`."""
+        with self._store.transaction(self._scope) as (run, now):
+            self._settle(run, spent, now=now)
+
+    def _settle(self, run: Callable[..., list[Any]], spent: Spent, *, now: float) -> None:
+        settled = "UPDATE permit SET count = ?, until = ? WHERE batch = ? AND scope = ?"
+        run(settled, spent.used, now - spent.idle_seconds, spent.batch, self._scope)
 
     def out(self, *, window_seconds: float) -> int:
         """See `Permits.out`."""

@@ -21,6 +21,7 @@ from tradehook.desk.reserve import twin_mark
 from tradehook.desk.schema import reading
 from tradehook.desk.tables import INTENT
 from tradehook.desk.worth import WIDE, Ground
+from tradehook.futures import SizedFuturesOrder
 from tradehook.models import Side, SizedOrder, Unit
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tradehook.contract import Exchange
     from tradehook.desk.deeds import Settled
     from tradehook.models import Balance
+    from tradehook.transfers import SizedTransfer
 
 _SAME_AGAIN = timedelta(seconds=60)
 _OWN = 20
@@ -66,6 +68,8 @@ def questions(
     """
     now = now or datetime.now(UTC)
     kind = "order" if isinstance(settled, SizedOrder) else "transfer"
+    if isinstance(settled, SizedFuturesOrder):
+        kind = "futures"
     with reading(engine) as connection:
         limits = current(connection, host, account_id) or Limits()
         asked = [
@@ -94,14 +98,15 @@ def _same_again(
         ago = now - datetime.fromisoformat(row.sending_at)
         if ago <= _SAME_AGAIN and twin_mark(kind, json.loads(row.request)) == wanted:
             seconds = max(0, int(ago.total_seconds()))
-            return f"The same {kind} was sent {seconds} s ago (intent {row.intent_id}). Send it once more?"
+            what = "futures order" if kind == "futures" else kind
+            return f"The same {what} was sent {seconds} s ago (intent {row.intent_id}). Send it once more?"
     return None
 
 
 def _share(settled: Settled, limits: Limits, balances: Sequence[Balance]) -> str | None:
     """Whether it is a large share of what is available of the asset that leaves."""
-    if limits.fat_finger_percent is None:
-        return None
+    if limits.fat_finger_percent is None or isinstance(settled, SizedFuturesOrder):
+        return None  # futures have a wallet of their own
     amount, symbol = _leaves(settled)
     there = sum((row.available for row in balances if row.symbol == symbol and row.chain == settled.chain), Decimal(0))
     if amount is None or there <= 0 or WIDE.multiply(amount, Decimal(100)) <= there * limits.fat_finger_percent:
@@ -110,7 +115,7 @@ def _share(settled: Settled, limits: Limits, balances: Sequence[Balance]) -> str
     return f"That is {plain(percent)}% of the {plain(there)} {symbol} that are available. Is it meant?"
 
 
-def _leaves(settled: Settled) -> tuple[Decimal | None, str]:
+def _leaves(settled: SizedOrder | SizedTransfer) -> tuple[Decimal | None, str]:
     if not isinstance(settled, SizedOrder):
         return settled.quantity, settled.asset
     if settled.side is Side.SELL:

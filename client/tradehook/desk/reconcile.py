@@ -23,11 +23,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tradehook.amounts import plain
+from tradehook.desk import futures_deed
 from tradehook.desk.fingerprint import Likeness, fingerprint, is_two_phase, likeness, settled_from
 from tradehook.desk.intents import State, iso
 from tradehook.desk.proofs import LISTS_OPEN_ORDERS
 from tradehook.desk.resting import good_until
+from tradehook.desk.standing import held
 from tradehook.errors import OutcomeUnknown
+from tradehook.futures import SizedFuturesOrder
 from tradehook.models import SizedOrder
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from tradehook.desk.journal import Journal
     from tradehook.models import Balance
     from tradehook.session import Token
+    from tradehook.transfers import SizedTransfer
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +83,7 @@ async def take_baseline(exchange: Exchange, journal: Journal, *, settled: Settle
         "at": iso(datetime.fromtimestamp(exchange.session.server_now(), UTC)),
         "ids": [made.exchange_id for made in newest],
         "is_shared": any(made.exchange_id not in bound for made in newest),
-        "balances": _held(await exchange.balances(), settled),
+        "balances": await Lists(exchange, ()).balances(settled),
     }
 
 
@@ -137,19 +141,21 @@ class Lists:
         self._exchange = exchange
         starts = [_window_start(intent) for intent in intents if intent.baseline is not None]
         self._since = min(starts, default=None)
-        self._found: dict[bool, Sequence[Made]] = {}
+        self._found: dict[type[Settled], Sequence[Made]] = {}
         self._balances: Sequence[Balance] | None = None
 
     async def since(self, settled: Settled, start: datetime) -> Sequence[Made]:
         """Orders, or transfers, that were made from this moment on or have no time."""
-        is_order = isinstance(settled, SizedOrder)
-        if is_order not in self._found:
+        kind = type(settled)
+        if kind not in self._found:
             rows = _listed(self._exchange, settled, since=self._since or start)
-            self._found[is_order] = [made async for made in rows]
-        return [made for made in self._found[is_order] if made.created_at is None or made.created_at >= start]
+            self._found[kind] = [made async for made in rows]
+        return [made for made in self._found[kind] if made.created_at is None or made.created_at >= start]
 
     async def balances(self, settled: Settled) -> dict[str, str]:
-        """What the exchange itself holds of the assets that it moves."""
+        """What the exchange itself holds of the assets that it moves; of futures the wallet, and the position."""
+        if isinstance(settled, SizedFuturesOrder):
+            return await futures_deed.held(self._exchange, settled)
         if self._balances is None:
             self._balances = await self._exchange.balances()
         return _held(self._balances, settled)
@@ -213,12 +219,16 @@ async def _conclude(attempts: Attempts, intent: Intent, settled: Settled, *, lis
 def _nothing_there(attempts: Attempts, intent: Intent, evidence: dict[str, Any], *, now: float, is_order: bool) -> None:
     """The horizon has passed and nothing is listed: one clean scan more, or the end of looking."""
     exchange, patience = attempts.exchange, attempts.patience
+    if is_order and not exchange.spec.capabilities.can("orders"):
+        evidence["why_not_absent"] = f"{exchange.spec.label} tells of no orders; its own page may"
+        attempts.record(intent, State.NEEDS_HUMAN, error=intent.stored_error, what="looked", resolution=evidence)
+        return
     proof = attempts.journal.proofs.get(exchange.host, intent.account_id or "", LISTS_OPEN_ORDERS)
     if not is_order or proof is None or not proof.is_true:
         evidence["why_not_absent"] = (
             "nothing proves that this account's list shows open orders (tradehook doctor --place-test does)"
             if is_order
-            else "the list of transfers is not proved to be complete"
+            else f"the list of {intent.noun}s is not proved to be complete"
         )
         attempts.journal.doubts.keep(intent, evidence)
         return
@@ -271,7 +281,8 @@ def may_go_again(intent: Intent) -> bool:
 def unknown(intent: Intent, *, exchange_id: str | None = None) -> OutcomeUnknown:
     """The error for an intent whose order or transfer may or may not exist: what was seen, and what to do."""
     exchange_id = exchange_id or intent.exchange_id
-    what, show = intent.kind, f"tradehook intents show {intent.intent_id}"
+    what, look = intent.noun, f"tradehook {intent.noun}s"
+    show = f"tradehook intents show {intent.intent_id}"
     named = f" If it exists, it is {what} {exchange_id}." if exchange_id else ""
     until = intent.looking_until.strftime("%H:%M:%S UTC") if intent.looking_until else None
     match intent.state:
@@ -286,7 +297,7 @@ def unknown(intent: Intent, *, exchange_id: str | None = None) -> OutcomeUnknown
             step = f"tradehook intents resolve {intent.intent_id} --as placed:ID"
             says = (
                 f"The {what} was sent, and no answer came. What the exchange shows does not tell whether it is there: "
-                f"do not enter it again.{_seen_words(intent)} Compare `tradehook {what}s` and `{show}`, then say what "
+                f"do not enter it again.{_seen_words(intent)} Compare `{look}` and `{show}`, then say what "
                 f"is so: `{step}`, or `--as not-placed`."
             )
         case _:
@@ -295,7 +306,7 @@ def unknown(intent: Intent, *, exchange_id: str | None = None) -> OutcomeUnknown
             says = (
                 f"The {what} was sent, and no answer came that tells whether the exchange took it. It may "
                 f"exist or not: do not enter it again.{named}{_seen_words(intent)}{looking} Look at "
-                f"`tradehook {what}s` and `{show}`."
+                f"`{look}` and `{show}`."
             )
     return OutcomeUnknown(
         says,
@@ -303,7 +314,7 @@ def unknown(intent: Intent, *, exchange_id: str | None = None) -> OutcomeUnknown
         next_step=step,
         exchange=intent.exchange,
         looking_until_at=iso(intent.looking_until) if intent.looking_until else None,
-        **{f"{what}_id": exchange_id},
+        **{f"{intent.kind}_id": exchange_id},
     )
 
 
@@ -313,7 +324,8 @@ def _seen_words(intent: Intent) -> str:
         return ""
     found = seen.get("found") or []
     changed = seen.get("balances_changed") or {}
-    listed = f"{', '.join(found)} could be it" if found else "it is in no list yet"
+    why = seen.get("why_not_absent")
+    listed = f"{', '.join(found)} could be it" if found else f"it is in no list{f' ({why})' if why else ' yet'}"
     moved = ", ".join(f"{symbol} {change}" for symbol, change in changed.items())
     return f" Seen so far: {listed}; balances {f'changed by {moved}' if moved else 'have not changed'}."
 
@@ -336,20 +348,16 @@ async def _newest(exchange: Exchange, settled: Settled) -> list[Made]:
 
 
 def _listed(exchange: Exchange, settled: Settled, *, since: datetime | None) -> Any:
+    if isinstance(settled, SizedFuturesOrder):
+        return futures_deed.listed(exchange, since=since)
     return (
         exchange.list_orders(since=since) if isinstance(settled, SizedOrder) else exchange.list_transfers(since=since)
     )
 
 
-def _held(balances: Sequence[Balance], settled: Settled) -> dict[str, str]:
+def _held(balances: Sequence[Balance], settled: SizedOrder | SizedTransfer) -> dict[str, str]:
     """What the exchange itself holds of the assets that it moves, total and available."""
-    symbols = (settled.base, settled.quote) if isinstance(settled, SizedOrder) else (settled.asset,)
-    found = {symbol: [Decimal(0), Decimal(0)] for symbol in symbols}
-    for row in balances:
-        if row.chain is None and row.symbol in found:
-            found[row.symbol][0] += row.total
-            found[row.symbol][1] += row.available
-    return {symbol: f"{plain(total)}/{plain(available)}" for symbol, (total, available) in found.items()}
+    return held(balances, (settled.base, settled.quote) if isinstance(settled, SizedOrder) else (settled.asset,))
 
 
 def _changes(before: dict[str, str], after: dict[str, str]) -> dict[str, str]:

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, text
 
 from tradehook.amounts import plain
-from tradehook.desk import assets, generations, trading, worth
+from tradehook.desk import assets, futures_deed, generations, standing, trading, worth
 from tradehook.desk.fingerprint import fingerprint, settled_from
 from tradehook.desk.intents import State, iso
 from tradehook.desk.limits import MONEY, Limits, current
-from tradehook.desk.sent import IN_FLIGHT, day_of, sent_by
+from tradehook.desk.sent import IN_FLIGHT, TRADES, day_of, sent_by
 from tradehook.desk.tables import DESTINATION, EVENT
 from tradehook.desk.worth import WIDE, Ground
 from tradehook.errors import GuardRefused
+from tradehook.futures import SizedFuturesOrder
 from tradehook.models import Side, SizedOrder
 
 if TYPE_CHECKING:
@@ -78,8 +79,13 @@ def reserve(
     _check_twin(others, intent)
     _check_counts(others, limited, kind=intent.kind, now=now)
     if isinstance(settled, SizedOrder):
+        if ground.is_blind:
+            standing.check_evidence(connection, intent, settled, account_id=account_id)
         assets.check(connection, host=intent.host, order=settled, is_live=is_live)
         _check_collar(settled, intent, limited, ground, is_live=is_live)
+        _check_order_money(others, limited, figure, now=now)
+    elif isinstance(settled, SizedFuturesOrder):
+        futures_deed.check_sandbox(is_live=is_live)
         _check_order_money(others, limited, figure, now=now)
     else:
         _check_transfer_money(others, limited, figure, is_live=is_live, now=now)
@@ -89,7 +95,7 @@ def reserve(
 
 def _since(limits: Limits, settled: Settled, *, now: datetime) -> datetime | None:
     """How far back the sums go that are needed; `None` when none is."""
-    if not isinstance(settled, SizedOrder) or limits.day is not None:
+    if not isinstance(settled, SizedOrder | SizedFuturesOrder) or limits.day is not None:
         return day_of(limits.zone, now)[0]
     return None if limits.hour is None and limits.orders_hour is None else now - _HOUR
 
@@ -127,6 +133,8 @@ def live_is_off(host: str, *, exchange: str) -> GuardRefused:
 
 
 def _reduces(settled: Settled | None) -> bool:
+    if isinstance(settled, SizedFuturesOrder):
+        return settled.reduces
     return isinstance(settled, SizedOrder) and settled.side is Side.SELL and settled.quote in MONEY
 
 
@@ -142,7 +150,7 @@ def _check_twin(others: Sequence[Sent], intent: Intent) -> None:
             if twin_mark(other.kind, other.request) != wanted:
                 continue
             raise GuardRefused(
-                f"The same {intent.kind} was sent before and may be there: intent {other.intent_id}, in doubt since "
+                f"The same {intent.noun} was sent before and may be there: intent {other.intent_id}, in doubt since "
                 f"{iso(other.at)}. Nothing was sent. Look at it first: `tradehook intents show {other.intent_id}`.",
                 rule="twin",
                 limit="1",
@@ -177,8 +185,8 @@ def _check_counts(others: Sequence[Sent], limits: Limits, *, kind: str, now: dat
             limit=str(limits.in_flight),
             actual=str(flying),
         )
-    recent = [other for other in others if other.kind == "order" and other.at > now - _HOUR]
-    if kind == "order" and limits.orders_hour is not None and len(recent) >= limits.orders_hour:
+    recent = [other for other in others if other.kind in TRADES and other.at > now - _HOUR]
+    if kind in TRADES and limits.orders_hour is not None and len(recent) >= limits.orders_hour:
         frees = recent[len(recent) - limits.orders_hour].at + _HOUR if limits.orders_hour else None
         raise GuardRefused(
             f"{len(recent)} orders were sent in the last hour, and the limit is {limits.orders_hour}. Nothing was "
@@ -233,7 +241,7 @@ def _check_order_money(others: Sequence[Sent], limits: Limits, figure: Decimal |
     amount = _known(figure, what="order")
     if limits.order is not None and amount > limits.order:
         raise _too_much("order", "This order is worth", amount, limits.order)
-    orders = [other for other in others if other.kind == "order"]
+    orders = [other for other in others if other.kind in TRADES]
     begins, ends = day_of(limits.zone, now)
     _check_day("day", [other for other in orders if other.at >= begins], limits.day, amount, ends=ends)
     if limits.hour is None:

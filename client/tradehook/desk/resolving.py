@@ -1,17 +1,20 @@
 """A person's word ends a doubt: it was placed as so and so, it was not placed, or let it be sent again.
 
+Where the exchange took an order and tells no more of it, a person's word also ends that: it was filled, or canceled.
+
 Every word is an event with who said it and why. Before the horizon only `placed` is believed, since what was sent can
 still arrive.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tradehook.desk import reconcile
+from tradehook.desk import futures_deed, reconcile
 from tradehook.desk.fingerprint import Likeness, likeness, settled_from
 from tradehook.desk.intents import SENDERS, State
 from tradehook.errors import IntentConflict, InvalidInput, NotFound, Rejected
+from tradehook.models import Order, OrderStatus, SizedOrder
 
 if TYPE_CHECKING:
     from tradehook.desk.attempts import Attempts
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from tradehook.desk.intents import Intent
 
 _WORDS = "placed:ID, not-placed or again"
+_ENDS = {"filled": OrderStatus.PROBABLY_FILLED, "canceled": OrderStatus.CANCELED}
+"""What a person may say of an order that the exchange took and tells no more of."""
 
 
 async def resolve_as(attempts: Attempts, intent: Intent, word: str, *, by: str, why: str) -> Intent:
@@ -28,6 +33,8 @@ async def resolve_as(attempts: Attempts, intent: Intent, word: str, *, by: str, 
     if name == "placed":
         return await _placed(attempts, intent, identity, by=by, why=why)
     said = {"how": "person", "by": by, "why": why, "said": name}
+    if name in _ENDS:
+        return _ended(attempts, intent, name, said)
     if name == "again":
         done = attempts.record(_stopped(attempts, intent), State.PREPARED, what="resolved", resolution=said)
     else:
@@ -42,6 +49,13 @@ async def resolve_as(attempts: Attempts, intent: Intent, word: str, *, by: str, 
 def check_word(intent: Intent, word: str, *, now: float) -> None:
     """Raises `InvalidInput` for a word that says nothing, a doubt that is none, or what nobody can know yet."""
     name, _, identity = word.partition(":")
+    if word in _ENDS:
+        if not is_untold(intent):
+            raise InvalidInput(
+                f"`--as {word}` is for orders that the exchange took and tells no more of; intent {intent.intent_id} "
+                f"is none of those.{_next(intent) if intent.reads_as is not State.UNKNOWN else ''}"
+            )
+        return
     if name not in ("placed", "not-placed", "again") or (name == "placed") != bool(identity):
         raise InvalidInput(f"{word[:80]!r} is none of {_WORDS}.", suggestions=("placed:ID", "not-placed", "again"))
     if intent.reads_as is not State.UNKNOWN:
@@ -53,16 +67,37 @@ def check_word(intent: Intent, word: str, *, now: float) -> None:
         )
 
 
+def is_untold(intent: Intent) -> bool:
+    """Whether its order is at an exchange that tells nothing of it, and has not come to its end as far as is known."""
+    order = intent.last_order
+    untold = (OrderStatus.ACCEPTED, OrderStatus.CANNOT_TELL, OrderStatus.CANCELING)
+    return intent.reads_as is State.ACCEPTED and not intent.is_final and order is not None and order.status in untold
+
+
+def _ended(attempts: Attempts, intent: Intent, name: str, said: dict[str, Any]) -> Intent:
+    """The order has come to its end, because a person who saw it elsewhere says so."""
+    if attempts.exchange.spec.capabilities.can("orders") or intent.last_order is None:
+        raise InvalidInput(
+            f"{attempts.exchange.spec.label} tells how its orders stand: `tradehook order show` asks it."
+        )
+    why = f": {said['why']}" if said["why"] else ""
+    evidence = f"{said['by']} looked and said that it was {name}{why}"
+    order = intent.last_order.model_copy(update={"status": _ENDS[name], "evidence": evidence})
+    attempts.journal.note(intent.intent_id, "resolved", {"resolution": said})
+    attempts.journal.see(intent.intent_id, order)
+    return attempts.journal.get(intent.intent_id)
+
+
 async def _placed(attempts: Attempts, intent: Intent, identity: str, *, by: str, why: str) -> Intent:
     exchange = attempts.exchange
     bound = attempts.journal.by_order(exchange.host, identity)
     if bound is not None and bound.intent_id != intent.intent_id:
-        raise IntentConflict(f"{intent.kind.capitalize()} {identity} belongs to intent {bound.intent_id} already.")
+        raise IntentConflict(f"{intent.noun.capitalize()} {identity} belongs to intent {bound.intent_id} already.")
     made = await _read(attempts, intent, identity)
     if likeness(settled_from(intent.kind, intent.request or {}), made) is Likeness.OTHER:
         raise InvalidInput(
-            f"{intent.kind.capitalize()} {identity} is not what was sent for intent {intent.intent_id}: compare "
-            f"`tradehook {intent.kind} show {identity}` with `tradehook intents show {intent.intent_id}`."
+            f"{intent.noun.capitalize()} {identity} is not what was sent for intent {intent.intent_id}: compare "
+            f"`{_show(intent, identity)}` with `tradehook intents show {intent.intent_id}`."
         )
     said = {"how": "person", "by": by, "why": why, "said": f"placed:{identity}"}
     stopped = _stopped(attempts, intent)
@@ -74,11 +109,37 @@ async def _read(attempts: Attempts, intent: Intent, identity: str) -> Made:
     try:
         if intent.kind == "transfer":
             return await exchange.get_transfer(identity)
+        if intent.kind == futures_deed.KIND:
+            return await futures_deed.named_by_a_person(exchange, intent, identity)
+        if not exchange.spec.capabilities.can("orders"):
+            # Nobody can look: a person's word is all there is.
+            return _told(intent, identity)
         return await exchange.get_order(identity)
     except NotFound:
         raise InvalidInput(
-            f"{exchange.spec.label} has no {intent.kind} {identity[:60]}. `tradehook {intent.kind}s` shows them."
+            f"{exchange.spec.label} has no {intent.noun} {identity[:60]}. `tradehook {intent.noun}s` shows them."
         ) from None
+
+
+def _told(intent: Intent, identity: str) -> Order:
+    """An order as the person who saw it elsewhere tells it: it is there, and it is what was sent."""
+    sent = SizedOrder.model_validate(intent.request or {})
+    return Order(
+        order_id=identity,
+        status=OrderStatus.ACCEPTED,
+        exchange_status="told by a person",
+        base=sent.base,
+        quote=sent.quote,
+        side=sent.side,
+        quantity=sent.quantity,
+        unit=sent.unit,
+        price=sent.price,
+    )
+
+
+def _show(intent: Intent, identity: str) -> str:
+    is_futures = intent.kind == futures_deed.KIND
+    return "tradehook futures orders" if is_futures else f"tradehook {intent.kind} show {identity}"
 
 
 def _stopped(attempts: Attempts, intent: Intent) -> Intent:

@@ -10,6 +10,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from tradehook.desk import sightings
 from tradehook.desk.canceling import cancel
 from tradehook.desk.intents import PLACED, iso
 from tradehook.errors import TradehookError
@@ -40,10 +41,9 @@ async def expire(attempts: Attempts, *, only: str | None = None) -> list[Intent]
     """
     now = datetime.fromtimestamp(attempts.exchange.session.line.now(), UTC)
     due = [
-        intent
-        for intent in attempts.journal.open_orders(attempts.exchange.host)
-        if intent.good_until is not None and intent.good_until <= now and intent.order_id
-        if only is None or intent.intent_id == only
+        attempts.journal.get(intent_id)
+        for intent_id in sightings.overdue(attempts.journal.engine, attempts.exchange.host, at=now)
+        if only is None or intent_id == only
     ]
     if not due:
         return []

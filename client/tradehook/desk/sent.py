@@ -23,6 +23,8 @@ _PENDING = [str(state) for state in (*SENDERS, State.CREATED, *IN_DOUBT)]
 _PLACED = [str(state) for state in PLACED]
 """These two count; REJECTED was not sent, and PREPARED is not yet or not any more."""
 IN_FLIGHT = (*SENDERS, State.CREATED, State.UNKNOWN)
+TRADES = ("order", "futures")
+"""The kinds that count against the limits of orders."""
 _HOUR = timedelta(hours=1)
 _SLACK = timedelta(minutes=1)
 """Times are compared as text first, where fractions of a second are written or not; then exactly."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from tradehook.desk import review
 from tradehook.desk.events import add_event
@@ -66,6 +66,35 @@ def is_waiting(engine: Engine, host: str) -> bool:
     )
     with reading(engine) as connection:
         return connection.execute(query).first() is not None
+
+
+def youngest(engine: Engine, host: str, *, account_id: str | None = None) -> datetime | None:
+    """When the last of the orders at this host was asked for that have not come to their end; `None` without any.
+
+    One account's, if it is named.
+    """
+    query = select(func.max(INTENT.c.created_at)).where(
+        INTENT.c.state.in_([str(state) for state in PLACED]), INTENT.c.is_final.is_(False)
+    )
+    query = query.where(INTENT.c.host == host, INTENT.c.kind == "order")
+    if account_id is not None:
+        query = query.where(INTENT.c.account_id == account_id)
+    with reading(engine) as connection:
+        found = connection.execute(query).scalar()
+    return datetime.fromisoformat(found) if found is not None else None
+
+
+def overdue(engine: Engine, host: str, *, at: datetime) -> Sequence[str]:
+    """The intents at this host whose orders have rested for as long as they may, oldest first."""
+    query = (
+        select(INTENT.c.intent_id)
+        .where(INTENT.c.state.in_([str(state) for state in PLACED]), INTENT.c.is_final.is_(False))
+        .where(INTENT.c.host == host, INTENT.c.kind == "order", INTENT.c.exchange_id.is_not(None))
+        .where(INTENT.c.good_until <= iso(at))
+        .order_by(INTENT.c.created_at)
+    )
+    with reading(engine) as connection:
+        return connection.execute(query).scalars().all()
 
 
 def record(engine: Engine, sightings: Sequence[tuple[str, Made]], *, lease: str, owner: str) -> bool:

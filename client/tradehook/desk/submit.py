@@ -12,31 +12,37 @@ import threading
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from tradehook.desk import canceling, resolving, resting, watch
 from tradehook.desk import questions as odd
 from tradehook.desk.attempts import DEFAULT, Asked, Attempts
 from tradehook.desk.deeds import OrderDeed, Outcome, TransferDeed, TransferOutcome
-from tradehook.desk.intents import check_intent_id, this_owner
+from tradehook.desk.futures_deed import FuturesDeed, FuturesOutcome
+from tradehook.desk.intents import State, check_intent_id, this_owner
 from tradehook.errors import ConfigurationError, InvalidInput, TradehookError
 from tradehook.run import run
+from tradehook.session import for_money
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from tradehook.contract import Exchange
     from tradehook.desk.deeds import Deed, Settled
     from tradehook.desk.intents import Intent
     from tradehook.desk.journal import Journal
     from tradehook.desk.reconcile import Patience
+    from tradehook.desk.watch import Change
+    from tradehook.futures import NewFuturesOrder, SizedFuturesOrder
     from tradehook.models import NewOrder, Order, SizedOrder
     from tradehook.transfers import NewTransfer, SizedTransfer, Transfer
+
+T = TypeVar("T")
 
 _THREADS = 8
 _CANCEL_THREADS = 2
 
-__all__ = ["Desk", "Outcome", "TransferOutcome"]
+__all__ = ["Desk", "FuturesOutcome", "Outcome", "TransferOutcome"]
 
 
 class Desk:
@@ -79,8 +85,9 @@ class Desk:
         )
         self.watcher = watch.Watcher(exchange, journal)
         self._one_look = threading.Lock()
+        self._one_watch = threading.Lock()
         self._lock = threading.Lock()
-        self._running: dict[str, tuple[NewOrder | NewTransfer, Future[Any]]] = {}
+        self._running: dict[str, tuple[NewOrder | NewTransfer | NewFuturesOrder, Future[Any]]] = {}
 
     def place_order(
         self,
@@ -177,6 +184,25 @@ class Desk:
         asked = Asked(intent_id=intent_id, source=source, shown=sized, approve=approve)
         return self._begin(transfer, asked, lambda: TransferDeed(transfer, self.journal.destinations))
 
+    def place_futures(
+        self, order: NewFuturesOrder, *, intent_id: str, source: str, sized: SizedFuturesOrder | None = None
+    ) -> FuturesOutcome:
+        """Open or close a position at most once for this intent id, and return the order as first heard of.
+
+        May be repeated freely. Takes and raises what `place_order` does, and:
+
+        Raises:
+            GuardRefused: `rule` is `futures`: it is not a sandbox.
+        """
+        return self.start_futures(order, intent_id=intent_id, source=source, sized=sized).result()
+
+    def start_futures(
+        self, order: NewFuturesOrder, *, intent_id: str, source: str, sized: SizedFuturesOrder | None = None
+    ) -> Future[FuturesOutcome]:
+        """The same without waiting. Cancelling the future, or not looking at it, does not stop the order."""
+        asked = Asked(intent_id=intent_id, source=source, shown=sized, approve=None)
+        return self._begin(order, asked, lambda: FuturesDeed(order))
+
     async def size_transfer(self, transfer: NewTransfer) -> SizedTransfer:
         """What would be sent for this transfer, its label looked up. Sends nothing. Raises `InvalidInput`."""
         return await TransferDeed(transfer, self.journal.destinations).settle(self.exchange)
@@ -186,7 +212,10 @@ class Desk:
         return run(odd.ask(self.exchange, self.journal.engine, settled))
 
     def _begin(
-        self, wanted: NewOrder | NewTransfer, asked: Asked, deed: Callable[[], OrderDeed | TransferDeed]
+        self,
+        wanted: NewOrder | NewTransfer | NewFuturesOrder,
+        asked: Asked,
+        deed: Callable[[], OrderDeed | TransferDeed | FuturesDeed],
     ) -> Future[Any]:
         check_intent_id(asked.intent_id)
         self._check_process()
@@ -216,7 +245,7 @@ class Desk:
         """
         self._check_process()
         try:
-            asked = self._cancel_threads.submit(lambda: run(canceling.cancel(self._attempts, order_id)))
+            asked = self._cancel_threads.submit(lambda: _run_for_money(canceling.cancel(self._attempts, order_id)))
         except RuntimeError:
             raise ConfigurationError("The desk is closed; nothing was sent.") from None
         return asked.result()
@@ -228,12 +257,34 @@ class Desk:
             run(resting.expire(self._attempts, only=intent_id))
         return self.journal.get(intent_id).last_order or cast("Order", order)
 
+    def watch(self, intent_id: str) -> Order:
+        """An intent's order as last seen, for who asks again and again until it has ended.
+
+        All who wait for orders of this account, in whatever process, share the looks (`sweep`): asking costs no request
+        of its own, and more often than `watcher.interval_seconds` not even a look. May be repeated.
+
+        Raises:
+            TradehookError: the look failed. Whoever asks next looks again.
+            OutcomeUnknown: nobody knows whether there is an order.
+        """
+        intent = self.journal.get(intent_id)
+        if intent.is_final and intent.last_order is not None:
+            return intent.last_order
+        with self._one_watch:
+            if self.watcher.is_due:
+                self.sweep()
+        intent = self.journal.get(intent_id)
+        order = intent.last_order if intent.reads_as is State.ACCEPTED else None
+        if order is None or (intent.host, intent.account_id) != (self.exchange.host, run(self.exchange.account_id())):
+            return self.follow(intent_id)  # no look finds it; reading it says why
+        return order
+
     def follow_transfer(self, intent_id: str) -> Transfer:
         """Read an intent's transfer at the exchange now, record it, return it."""
         transfer = run(self._attempts.follow(self.journal.get(intent_id)))
         return self.journal.get(intent_id).last_transfer or cast("Transfer", transfer)
 
-    def sweep(self) -> list[watch.Change]:
+    def sweep(self) -> list[Change]:
         """Look at every open order and transfer of this account, and return what changed since the last time.
 
         One process asks the exchange, the others read what it wrote down (`watch.py`). How long to wait before the
@@ -296,6 +347,7 @@ class Desk:
         self.stop()
         self._threads.shutdown(wait=True)
         self._cancel_threads.shutdown(wait=True)
+        self.exchange.session.rest()
         close = getattr(self.exchange.session.line, "close", None)
         if close is not None:
             close()
@@ -305,9 +357,9 @@ class Desk:
 
     # --- one intent, on a thread of the desk ----------------------------------------------------------------
 
-    def _carry_out(self, future: Future[Any], deed: OrderDeed | TransferDeed, asked: Asked) -> None:
+    def _carry_out(self, future: Future[Any], deed: OrderDeed | TransferDeed | FuturesDeed, asked: Asked) -> None:
         try:
-            outcome = run(self._attempts.carry_out(cast("Deed[Any, Any]", deed), asked))
+            outcome = _run_for_money(self._attempts.carry_out(cast("Deed[Any, Any]", deed), asked))
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
             self._forget(asked.intent_id, future)
             future.set_exception(error)
@@ -324,3 +376,9 @@ class Desk:
         if os.getpid() != self._process:
             # Its threads stayed behind in the parent: whoever waited for them would wait for ever.
             raise ConfigurationError("This desk was opened before the process was forked. Open one in the child.")
+
+
+def _run_for_money(operation: Coroutine[Any, Any, T]) -> T:
+    """Do it to its end, with what it reads on the way drawn from the share of the budget that money has."""
+    with for_money():
+        return run(operation)

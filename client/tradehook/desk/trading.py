@@ -16,6 +16,7 @@ from tradehook.desk.intents import iso
 from tradehook.desk.schema import reading, writing
 from tradehook.desk.tables import TRADING
 from tradehook.errors import GuardRefused, InvalidInput
+from tradehook.render import clock_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +91,7 @@ def check(connection: Connection, *, host: str, account_id: str, reduces: bool) 
         row = find(connection, scope)
         if row is None or row.state == TradingState.NORMAL or (row.state == TradingState.REDUCING and reduces):
             continue
-        since = f"since {row.changed_at} by {row.changed_by}{': ' + row.why if row.why else ''}"
+        since = f"since {clock_of(row.changed_at)} by {row.changed_by}{': ' + row.why if row.why else ''}"
         if row.state == TradingState.REDUCING:
             says = f"Only sells into money, and cancels, are let through {since}."
         elif scope == EVERYWHERE:

@@ -10,7 +10,7 @@ from tradehook.amounts import plain
 from tradehook.desk import worth
 from tradehook.desk.intents import iso
 from tradehook.desk.schema import reading
-from tradehook.desk.sent import IN_FLIGHT, day_of, sent_by
+from tradehook.desk.sent import IN_FLIGHT, TRADES, day_of, sent_by
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -60,7 +60,7 @@ def usage(engine: Engine, *, host: str, account_id: str, zone: str, now: datetim
     begins, ends = day_of(zone, now)
     with reading(engine) as connection:
         found = sent_by(connection, host=host, account_id=account_id, since=begins, now=now)
-    orders = [each for each in found if each.kind == "order"]
+    orders = [each for each in found if each.kind in TRADES]
     recent = [each for each in orders if each.at > now - _HOUR]
     return Usage(
         day=worth.total([each.worth for each in orders if each.at >= begins]),

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from tradehook.desk import events, sightings
+from tradehook.desk import events, futures_deed, sightings
 from tradehook.desk.intents import derived_id, this_owner
 from tradehook.desk.leases import Leases
+from tradehook.desk.standing import Orders
 from tradehook.errors import TradehookError
 from tradehook.models import Order, OrderStatus
 
@@ -79,6 +80,7 @@ class Watcher:
         self._leases = Leases(journal.engine)
         self._name = ""
         self._renew_at = self._looked_at = -math.inf
+        self._look_again_at = -math.inf
         self._spent: deque[tuple[float, int]] = deque()
         self._sweep_seconds = _FASTEST_SECONDS
         self._read_last: dict[str, int] = {}
@@ -95,6 +97,11 @@ class Watcher:
         """How long to wait before the next look. One that only reads the journal costs no request, so it is short."""
         return self._sweep_seconds if self.is_sweeper else _FASTEST_SECONDS
 
+    @property
+    def is_due(self) -> bool:
+        """Whether `interval_seconds` have passed since the last look that was not in vain."""
+        return self._exchange.session.line.monotonic() >= self._look_again_at
+
     async def look(self) -> list[Change]:
         """Look once, at the exchange if nobody else does, and return each change that was not told yet.
 
@@ -104,6 +111,12 @@ class Watcher:
         Raises:
             TradehookError: the list of open orders could not be read.
         """
+        self._look_again_at = -math.inf
+        changes = await self._look()
+        self._look_again_at = self._exchange.session.line.monotonic() + self.interval_seconds
+        return changes
+
+    async def _look(self) -> list[Change]:
         if self.cursor is None:
             self.cursor = events.newest_event(self._journal.engine)
         self.is_sweeper = False
@@ -186,10 +199,11 @@ class Watcher:
             if entry.kind == "order" and entry.exchange_id in listed and entry.is_news(listed[entry.exchange_id])
         ]
         chosen = self._to_read([entry for entry in waiting if entry.exchange_id not in listed])
+        orders = Orders(self._exchange, self._journal)
         for entry in chosen:
             if not hold():
                 return False
-            made = await self._read(entry)
+            made = await self._read(entry, orders)
             if made is not None and entry.is_news(made):
                 seen.append((entry.intent_id, made))
         self._listed = {entry.exchange_id for entry in waiting if entry.exchange_id in listed}
@@ -209,12 +223,14 @@ class Watcher:
         left = budget.left(now=self._exchange.session.line.monotonic(), lane="read")
         return in_turn[: max(int(left * _SHARE), 1)]
 
-    async def _read(self, entry: Waiting) -> Made | None:
+    async def _read(self, entry: Waiting, orders: Orders) -> Made | None:
         self._read_last[entry.exchange_id] = self._sweeps
         try:
             if entry.kind == "transfer":
                 return await self._exchange.get_transfer(entry.exchange_id)
-            return await self._exchange.get_order(entry.exchange_id)
+            if entry.kind == futures_deed.KIND:
+                return await futures_deed.standing(self._exchange, entry.exchange_id)
+            return await orders.get(entry.exchange_id)
         except TradehookError as error:
             _log.warning("%s %s could not be read: %s", entry.kind.capitalize(), entry.exchange_id, error.message)
             return None
@@ -287,10 +303,11 @@ async def open_orders(exchange: Exchange, journal: Journal) -> list[Order]:
     found = [order async for order in exchange.list_orders(statuses=OPEN_STATUSES)]
     listed = {order.order_id for order in found}
     own = journal.open_orders(exchange.host, account_id=await exchange.account_id())
+    standing = Orders(exchange, journal)
     for intent in own:
         if intent.order_id and intent.order_id not in listed:
             try:
-                order = await exchange.get_order(intent.order_id)
+                order = await standing.get(intent.order_id)
             except TradehookError as error:
                 # One that cannot be read hides no other: it is told as it was last seen.
                 _log.warning("Order %s could not be read: %s", intent.order_id, error.message)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradehook.amounts import plain
 from tradehook.desk.limits import MONEY
+from tradehook.futures import SizedFuturesOrder
 from tradehook.models import Order, OrderStatus, Side, SizedOrder, Unit
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class Ground:
     """What one of the base, or of what is transferred, is worth in money, by an independent price."""
     quote_price: Decimal | None = None
     """The same of one of the quote."""
+    is_blind: bool = False
+    """Whether the exchange tells nothing of orders, so that only the wallet shows what became of one."""
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dict of JSON types, for the story of the intent."""
@@ -65,6 +68,8 @@ def money_price(symbol: str, price: Decimal | None) -> Decimal | None:
 
 def notional(settled: Settled, ground: Ground) -> Decimal | None:
     """What is set aside for it; `None` when no price for it is known."""
+    if isinstance(settled, SizedFuturesOrder):
+        return settled.stake  # in the contract's dollars, taken one for one
     if not isinstance(settled, SizedOrder):
         return _times(settled.quantity, money_price(settled.asset, ground.price))
     quote_price = money_price(settled.quote, ground.quote_price)

@@ -12,6 +12,7 @@ from tradehook.lines import sending
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from concurrent.futures import Future
 
     from tradehook.line import Stream
     from tradehook.wire import Request, Response
@@ -94,3 +95,11 @@ class AsyncLine:
 
 async def _awaiting(operation: Callable[[], Awaitable[T]]) -> T:
     return await operation()
+
+
+async def shielded(future: Future[T]) -> T:
+    """What a thread makes of it; whoever stops waiting stops nothing else."""
+    waiting = asyncio.wrap_future(future)
+    # Nobody may be there to hear how it ended; the journal has it, and asyncio need not complain.
+    waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return await asyncio.shield(waiting)

@@ -6,6 +6,7 @@ to be written. Before that, a failure is `NotSent`; after it, the request may ha
 
 from __future__ import annotations
 
+import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -26,6 +27,8 @@ CONNECT_SECONDS = 10.0
 _THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, ValueError, OverflowError, ImportError)
 """What httpx raises beside an `OSError`: the last three for a proxy, a port or a text that it cannot use."""
+_NUMBER = re.compile(r"\[Errno -?\d+\] ")
+"""How the system's own errors begin, which says nothing to a person."""
 USER_AGENT = f"tradehook/{__version__}"
 _HEADERS = {
     "user-agent": USER_AGENT,
@@ -35,9 +38,17 @@ _HEADERS = {
 
 
 @cache
-def trusted() -> ssl.SSLContext:
-    """The TLS settings, made once: reading the certificates takes longer than a request."""
-    return httpx.create_ssl_context()
+def trusted(*, in_turns: bool = False) -> ssl.SSLContext:
+    """The TLS settings, made once: reading the certificates takes longer than a request.
+
+    `in_turns` is for connections that are read on one thread and written on another.
+    """
+    context = httpx.create_ssl_context()
+    if in_turns:
+        from tradehook.lines.turns import take_turns
+
+        return take_turns(context)
+    return context
 
 
 @cache
@@ -148,10 +159,10 @@ def failure(error: Exception, request: Request, *, has_left: bool) -> TradehookE
             "The port of the address, or the proxy in HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, cannot be used: a proxy "
             "looks like http://127.0.0.1:3128, and socks proxies are not supported."
         )
-    host = httpx.URL(request.url).host or request.url[:60]
+    host = httpx.URL(request.url).netloc.decode() or request.url[:60]
     if not has_left:
         why = "it did not answer in time" if isinstance(error, httpx.TimeoutException) else reason(error)
-        return NotSent(f"{host} could not be reached ({why}). Nothing was sent.")
+        return NotSent(f"{host} could not be reached ({why}).")
     if isinstance(error, httpx.TimeoutException):
         return TimedOut(f"{host} did not answer within {request.timeout_seconds:g} s.")
     return Disconnected(f"The connection to {host} broke before the answer was whole.")
@@ -159,7 +170,7 @@ def failure(error: Exception, request: Request, *, has_left: bool) -> TradehookE
 
 def reason(error: Exception) -> str:
     """What an error says, short; its name when it says nothing."""
-    text = str(error).strip() or type(error).__name__
+    text = _NUMBER.sub("", str(error).strip()) or type(error).__name__
     return text[:120]
 
 

@@ -1,4 +1,4 @@
-"""WebSockets for both lines, over websockets. Knows text and frames; what is said is for `listening.py`.
+"""WebSockets for both lines, over websockets. Knows text and frames, packed ones too; the rest is for `listening.py`.
 
 Redirects are not followed: what is subscribed to with a token must not be told to another address.
 """
@@ -6,6 +6,7 @@ Redirects are not followed: what is subscribed to with a token must not be told 
 from __future__ import annotations
 
 import asyncio
+import zlib
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ PING_SECONDS = 20.0
 _GOODBYE_SECONDS = 1.0
 """How long a peer may take to answer our close frame."""
 _TOO_BIG = 1009
+_GZIP = b"\x1f\x8b"
+_JSON = (b"{", b"[")
 _SCHEMES = {"ws": "http", "wss": "https"}
 
 
@@ -79,7 +82,7 @@ def open_blocking(request: Request) -> Stream | Response:
     """A WebSocket that is read without a loop; see `Line.listen`."""
     held = ExitStack()
     try:
-        options = _options(request)
+        options = _options(request, in_turns=True)
         connection = connect_blocking(request.url, create_connection=_StraightBlockingConnection, **options)
         held.enter_context(connection)
     except _AnsweredError as answered:
@@ -107,10 +110,10 @@ class AsyncStream:
         """Receive; see `Stream.receive`."""
         try:
             async with asyncio.timeout(timeout_seconds):
-                return await self._connection.recv(decode=True)
+                return _text(await self._connection.recv())
         except TimeoutError:
             raise _silent(self._host, timeout_seconds) from None
-        except (OSError, UnicodeDecodeError, exceptions.ConnectionClosed) as error:
+        except (OSError, ValueError, exceptions.ConnectionClosed) as error:
             raise _lost(error, self._host) from None
 
     async def close(self) -> None:
@@ -137,10 +140,10 @@ class BlockingStream:
     async def receive(self, timeout_seconds: float) -> str:
         """Receive; see `Stream.receive`."""
         try:
-            return self._connection.recv(timeout=max(timeout_seconds, 0.0), decode=True)
+            return _text(self._connection.recv(timeout=max(timeout_seconds, 0.0)))
         except TimeoutError:
             raise _silent(self._host, timeout_seconds) from None
-        except (OSError, UnicodeDecodeError, exceptions.ConnectionClosed) as error:
+        except (OSError, ValueError, exceptions.ConnectionClosed) as error:
             raise _lost(error, self._host) from None
 
     async def close(self) -> None:
@@ -149,7 +152,42 @@ class BlockingStream:
             self._held.close()
 
 
-def _options(request: Request) -> dict[str, Any]:
+def _text(message: str | bytes) -> str:
+    """A message as text: binary frames may be packed, with gzip or bare deflate, and hold UTF-8.
+
+    Raises:
+        ValueError: they hold something else, or more than can be true.
+    """
+    if isinstance(message, str):
+        return message
+    if message[:2] == _GZIP:
+        message = _unpacked(message, 16 + zlib.MAX_WBITS)
+    elif message[:1] not in _JSON:
+        # No packed text begins as an object or a list does.
+        with suppress(_NotPackedError):
+            message = _unpacked(message, -zlib.MAX_WBITS)
+    return message.decode()
+
+
+class _NotPackedError(ValueError):
+    """These bytes are not packed in this way."""
+
+
+def _unpacked(message: bytes, window: int) -> bytes:
+    """What was packed; never more than a message may have."""
+    unpacker = zlib.decompressobj(window)
+    try:
+        content = unpacker.decompress(message, LARGEST_MESSAGE_BYTES)
+    except zlib.error:
+        raise _NotPackedError from None
+    if unpacker.unconsumed_tail:
+        raise ValueError("it is too large")
+    if not unpacker.eof:
+        raise _NotPackedError
+    return content
+
+
+def _options(request: Request, *, in_turns: bool = False) -> dict[str, Any]:
     """How both connect: the HTTP lines' headers, trust and proxies. Raises `ConfigurationError`."""
     try:
         address = sending.address(request.url)
@@ -168,14 +206,14 @@ def _options(request: Request) -> dict[str, Any]:
         "max_size": LARGEST_MESSAGE_BYTES,
     }
     if address.scheme == "wss":
-        options["ssl"] = sending.trusted()
+        options["ssl"] = sending.trusted(in_turns=in_turns)
     if (options["proxy"] or "").startswith("https:"):
-        options["proxy_ssl"] = sending.trusted()
+        options["proxy_ssl"] = sending.trusted(in_turns=in_turns)
     return options
 
 
 def _host(request: Request) -> str:
-    return sending.address(request.url).host
+    return sending.address(request.url).netloc.decode()
 
 
 def _not_opened(error: Exception, request: Request) -> TradehookError:
@@ -186,7 +224,7 @@ def _not_opened(error: Exception, request: Request) -> TradehookError:
     if isinstance(error, TimeoutError):
         return TimedOut(f"{host} did not open a stream in time.")
     if isinstance(error, OSError):
-        return NotSent(f"{host} could not be reached ({sending.reason(error)}). Nothing was sent.")
+        return NotSent(f"{host} could not be reached ({sending.reason(error)}).")
     return Disconnected(f"{host} did not open a stream.")
 
 

@@ -8,7 +8,7 @@ from airflow.sdk import BaseOperator
 
 from tradehook_provider.arguments import as_targets
 from tradehook_provider.failures import explained, with_retries
-from tradehook_provider.hooks.true_markets import DEFAULT_CONN_ID, TrueMarketsHook
+from tradehook_provider.hooks.exchange import DEFAULT_CONN_ID, ExchangeHook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ class BalancesOperator(BaseOperator):
     `quote`, `total` and for each asset `percent`, `target` and `drift` in percent points. Reads only.
     """
 
-    template_fields = ("targets", "quote", "true_markets_conn_id")
+    template_fields = ("targets", "quote", "exchange_conn_id")
     ui_color = "#e8f4ec"
 
     def __init__(
@@ -33,7 +33,7 @@ class BalancesOperator(BaseOperator):
         *,
         targets: Mapping[str, Any] | str | None = None,
         quote: str | None = None,
-        true_markets_conn_id: str = DEFAULT_CONN_ID,
+        exchange_conn_id: str = DEFAULT_CONN_ID,
         **kwargs: Any,
     ) -> None:
         """Make one.
@@ -41,25 +41,25 @@ class BalancesOperator(BaseOperator):
         Args:
             targets: symbol to percent, as for `RebalanceOperator`; without it nothing is valued.
             quote: what everything is valued in; the exchange's own dollar when it is left out.
-            true_markets_conn_id: the account.
+            exchange_conn_id: the account.
             **kwargs: for every operator; `retries` is 2 unless it is set.
         """
         super().__init__(**with_retries(kwargs))
         self.targets = targets
         self.quote = quote
-        self.true_markets_conn_id = true_markets_conn_id
+        self.exchange_conn_id = exchange_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Read balances, and prices where they are wanted."""
         from tradehook.render import balance_line
 
-        with explained(self.log), TrueMarketsHook(self.true_markets_conn_id) as hook:
+        with explained(self.log), ExchangeHook(self.exchange_conn_id) as hook:
             client = hook.get_conn()
             balances = client.balances()
             for balance in balances:
                 self.log.info("%s", balance_line(balance))
             read: dict[str, Any] = {
-                "account": self.true_markets_conn_id,
+                "account": self.exchange_conn_id,
                 "environment": client.exchange.environment,
                 "balances": [balance.to_dict() for balance in balances],
             }
@@ -69,7 +69,7 @@ class BalancesOperator(BaseOperator):
             return read
 
 
-def goal(hook: TrueMarketsHook, targets: object, *, quote: str | None, **more: Any) -> Goal:
+def goal(hook: ExchangeHook, targets: object, *, quote: str | None, **more: Any) -> Goal:
     """The goal that rendered arguments stand for.
 
     Raises:
@@ -81,7 +81,7 @@ def goal(hook: TrueMarketsHook, targets: object, *, quote: str | None, **more: A
     return Goal.of(as_targets(targets), quote=quote or default_quote, **more)
 
 
-def portfolio(hook: TrueMarketsHook, wanted: Goal) -> dict[str, Any]:
+def portfolio(hook: ExchangeHook, wanted: Goal) -> dict[str, Any]:
     """How the account stands against a goal right now: `quote`, `total`, and `assets` by symbol."""
     from tradehook.desk.plans import make
 

@@ -9,11 +9,22 @@ from airflow.sdk import BaseOperator, conf
 
 from tradehook_provider.arguments import new_order
 from tradehook_provider.failures import explained, with_retries
-from tradehook_provider.hooks.true_markets import DEFAULT_CONN_ID, TrueMarketsHook
+from tradehook_provider.hooks.exchange import DEFAULT_CONN_ID, ExchangeHook
 from tradehook_provider.runs import refuse_backfill, task_intent_id, task_source
-from tradehook_provider.waiting import FINAL_WORDS, check_travels, follow, judge, still_open, word_in
+from tradehook_provider.waiting import (
+    FINAL_WORDS,
+    accepted,
+    check_evidence,
+    check_travels,
+    follow,
+    judge,
+    still_open,
+    word_in,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from airflow.sdk import Context
 
     from tradehook.models import Order
@@ -35,7 +46,7 @@ class PlaceOrderOperator(BaseOperator):
     """
 
     template_fields = (
-        "market", "side", "amount", "price", "chain", "good_for", "max_slippage", "true_markets_conn_id",
+        "market", "side", "amount", "price", "chain", "good_for", "max_slippage", "exchange_conn_id",
     )  # fmt: skip
     ui_color = "#e2eefa"
 
@@ -51,8 +62,9 @@ class PlaceOrderOperator(BaseOperator):
         max_slippage: str | None = None,
         bounded: bool = False,
         resends: bool = False,
-        true_markets_conn_id: str = DEFAULT_CONN_ID,
+        exchange_conn_id: str = DEFAULT_CONN_ID,
         wait: bool = True,
+        accept_evidence: str | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         inline_wait_seconds: float = 10.0,
         poll_seconds: float = 1.0,
@@ -75,8 +87,9 @@ class PlaceOrderOperator(BaseOperator):
             bounded: send it as a limit at that bound, and cancel what does not trade at once.
             resends: a market order that got no answer and is proved not to be there may be sent again by itself, in a
                 later try. Otherwise it is held, and a person decides.
-            true_markets_conn_id: the account.
+            exchange_conn_id: the account.
             wait: whether to wait until the order has ended; anything but filled then fails the task.
+            accept_evidence: `wallet` takes *probably filled* for filled, where the exchange tells nothing of orders.
             deferrable: wait in the triggerer instead of in a worker.
             inline_wait_seconds: how long to wait in the worker before deferring. Most market orders end within
                 this, and Airflow 3.3 may fail a task whose trigger fires at once after it was deferred.
@@ -96,15 +109,17 @@ class PlaceOrderOperator(BaseOperator):
         self.max_slippage = max_slippage
         self.bounded = bounded
         self.resends = resends
-        self.true_markets_conn_id = true_markets_conn_id
+        self.exchange_conn_id = exchange_conn_id
         self.wait = wait
+        check_evidence(accept_evidence)
+        self.accept_evidence = accept_evidence
         self.deferrable = deferrable
         self.inline_wait_seconds = inline_wait_seconds
         self.poll_seconds = poll_seconds
         self.deferred_poll_seconds = deferred_poll_seconds
         self.timeout_seconds = timeout_seconds
         self.allow_backfill = allow_backfill
-        self._hook: TrueMarketsHook | None = None
+        self._hook: ExchangeHook | None = None
         self._is_killed = False
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -121,6 +136,8 @@ class PlaceOrderOperator(BaseOperator):
                 max_slippage=self.max_slippage,
                 bounded=self.bounded,
             )
+            if self.wait:
+                self._accepted(hook)  # an order that nobody could wait for must not be sent
             intent_id = task_intent_id(context, hook=hook, leg=LEG)
             if self.wait and self.deferrable:
                 # What cannot be stored must be found out now, not when the order is placed already.
@@ -144,7 +161,7 @@ class PlaceOrderOperator(BaseOperator):
 
         with explained(self.log), self._opened() as hook:
             intent_id = task_intent_id(context, hook=hook, leg=LEG)
-            order = hook.desk.follow(intent_id)
+            order = hook.desk.watch(intent_id)
             word = word_in(event, order_id=order.order_id)
             if not order.is_final and word in FINAL_WORDS:
                 order = self._follow(hook, intent_id, order, seconds=self.inline_wait_seconds)
@@ -162,8 +179,11 @@ class PlaceOrderOperator(BaseOperator):
         if self._hook is not None:
             self._hook.stop()
 
-    def _opened(self) -> TrueMarketsHook:
-        self._hook = TrueMarketsHook(self.true_markets_conn_id)
+    def _accepted(self, hook: ExchangeHook) -> Collection[str]:
+        return accepted(("filled",), exchange=hook.get_conn().exchange, accept_evidence=self.accept_evidence)
+
+    def _opened(self) -> ExchangeHook:
+        self._hook = ExchangeHook(self.exchange_conn_id)
         return self._hook
 
     def _tell(self, outcome: Any) -> None:
@@ -178,7 +198,7 @@ class PlaceOrderOperator(BaseOperator):
             return
         self.log.info("%s (%s): order %s", deed(outcome.sized), typed_and_sent(outcome.sized), outcome.order.order_id)
 
-    def _end(self, hook: TrueMarketsHook, intent_id: str, order: Order, *, seconds: float, until: float) -> None:
+    def _end(self, hook: ExchangeHook, intent_id: str, order: Order, *, seconds: float, until: float) -> None:
         """Return when the order is filled. Defers when it is still open and there is time left.
 
         Raises:
@@ -192,7 +212,7 @@ class PlaceOrderOperator(BaseOperator):
         order = self._follow(hook, intent_id, order, seconds=seconds)
         if order.is_final:
             self.log.info("%s", order_line(order))
-            judge(order, accept=("filled",))
+            judge(order, accept=self._accepted(hook))
             return
         if self._is_killed:
             raise AirflowException(f"Stopped while waiting for order {order.order_id}, which is {order.status}.")
@@ -207,9 +227,9 @@ class PlaceOrderOperator(BaseOperator):
             timeout=left + _BACKSTOP_SECONDS,
         )
 
-    def _follow(self, hook: TrueMarketsHook, intent_id: str, order: Order, *, seconds: float) -> Order:
+    def _follow(self, hook: ExchangeHook, intent_id: str, order: Order, *, seconds: float) -> Order:
         return follow(
-            lambda: hook.desk.follow(intent_id),
+            lambda: hook.desk.watch(intent_id),
             order,
             seconds=seconds,
             poll_seconds=self.poll_seconds,
@@ -221,7 +241,7 @@ class PlaceOrderOperator(BaseOperator):
         from tradehook_provider.triggers.orders import OrderTrigger
 
         return OrderTrigger(
-            true_markets_conn_id=self.true_markets_conn_id,
+            exchange_conn_id=self.exchange_conn_id,
             order_id=order_id,
             intent_id=intent_id,
             until=until,
@@ -229,7 +249,7 @@ class PlaceOrderOperator(BaseOperator):
         )
 
 
-def result(hook: TrueMarketsHook, intent_id: str) -> dict[str, Any]:
+def result(hook: ExchangeHook, intent_id: str) -> dict[str, Any]:
     """What the journal knows of an order by now: plain values, money as text."""
     intent = hook.desk.journal.get(intent_id)
     order = {name: value for name, value in (intent.seen or {}).items() if name != "payloads"}

@@ -8,7 +8,7 @@ from airflow.sdk import BaseOperator
 
 from tradehook_provider.arguments import as_flag
 from tradehook_provider.failures import explained, with_retries
-from tradehook_provider.hooks.true_markets import DEFAULT_CONN_ID, TrueMarketsHook
+from tradehook_provider.hooks.exchange import DEFAULT_CONN_ID, ExchangeHook
 from tradehook_provider.operators.balances import goal, portfolio
 from tradehook_provider.runs import refuse_backfill, task_intent_id, task_source
 
@@ -39,7 +39,7 @@ class RebalanceOperator(BaseOperator):
         "quote",
         "reserve",
         "is_dry_run",
-        "true_markets_conn_id",
+        "exchange_conn_id",
     )
     ui_color = "#e2eefa"
 
@@ -52,7 +52,7 @@ class RebalanceOperator(BaseOperator):
         min_trade: str | int = "10",
         quote: str | None = None,
         reserve: str | int = "0.5",
-        true_markets_conn_id: str = DEFAULT_CONN_ID,
+        exchange_conn_id: str = DEFAULT_CONN_ID,
         leg_timeout_seconds: float = 60.0,
         allow_backfill: bool = False,
         **kwargs: Any,
@@ -67,7 +67,7 @@ class RebalanceOperator(BaseOperator):
             min_trade: in quote; nothing smaller is traded.
             quote: what everything is traded against; the exchange's own dollar when it is left out.
             reserve: percent of the portfolio that buys leave in cash, for fees and for prices that move.
-            true_markets_conn_id: the account.
+            exchange_conn_id: the account.
             leg_timeout_seconds: how long to wait for each order; then the task fails and a later try continues.
             allow_backfill: let a backfill run trade now.
             **kwargs: for every operator; `retries` is 2 unless it is set.
@@ -79,16 +79,16 @@ class RebalanceOperator(BaseOperator):
         self.min_trade = min_trade
         self.quote = quote
         self.reserve = reserve
-        self.true_markets_conn_id = true_markets_conn_id
+        self.exchange_conn_id = exchange_conn_id
         self.leg_timeout_seconds = leg_timeout_seconds
         self.allow_backfill = allow_backfill
-        self._hook: TrueMarketsHook | None = None
+        self._hook: ExchangeHook | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Make the plan, or continue it, and carry it out."""
         from tradehook.desk import plans
 
-        with explained(self.log), TrueMarketsHook(self.true_markets_conn_id) as hook:
+        with explained(self.log), ExchangeHook(self.exchange_conn_id) as hook:
             self._hook = hook
             is_dry = as_flag(self.is_dry_run, what="dry_run")
             wanted = goal(
@@ -130,7 +130,7 @@ class RebalanceReportOperator(BaseOperator):
     "before", "after", "drift"}}, "legs": ["sell 0.1 BTC: filled"]}`
     """
 
-    template_fields = ("before", "rebalance", "targets", "quote", "true_markets_conn_id")
+    template_fields = ("before", "rebalance", "targets", "quote", "exchange_conn_id")
     ui_color = "#e8f4ec"
 
     def __init__(
@@ -140,7 +140,7 @@ class RebalanceReportOperator(BaseOperator):
         rebalance: Any,
         targets: Mapping[str, Any] | str,
         quote: str | None = None,
-        true_markets_conn_id: str = DEFAULT_CONN_ID,
+        exchange_conn_id: str = DEFAULT_CONN_ID,
         **kwargs: Any,
     ) -> None:
         """Make one.
@@ -150,7 +150,7 @@ class RebalanceReportOperator(BaseOperator):
             rebalance: the output of the `RebalanceOperator`.
             targets: as for the rebalance.
             quote: as for the rebalance.
-            true_markets_conn_id: the account.
+            exchange_conn_id: the account.
             **kwargs: for every operator; `retries` is 2 unless it is set.
         """
         super().__init__(**with_retries(kwargs))
@@ -158,18 +158,18 @@ class RebalanceReportOperator(BaseOperator):
         self.rebalance = rebalance
         self.targets = targets
         self.quote = quote
-        self.true_markets_conn_id = true_markets_conn_id
+        self.exchange_conn_id = exchange_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Read the portfolio once more and set it beside what it was."""
         from tradehook.rebalance import Leg
 
-        with explained(self.log), TrueMarketsHook(self.true_markets_conn_id) as hook:
+        with explained(self.log), ExchangeHook(self.exchange_conn_id) as hook:
             after = portfolio(hook, goal(hook, self.targets, quote=self.quote))
             environment = hook.get_conn().exchange.environment
         earlier = self.before["portfolio"]
         report: dict[str, Any] = {
-            "account": self.true_markets_conn_id,
+            "account": self.exchange_conn_id,
             "environment": environment,
             "dry_run": self.rebalance["dry_run"],
             "quote": after["quote"],

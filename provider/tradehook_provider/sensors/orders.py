@@ -8,13 +8,23 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 
-from tradehook.errors import TradehookError
+from tradehook.errors import ConfigurationError, JournalUnavailable, TradehookError
 from tradehook_provider.failures import explained, may_be_tried_again, reason, with_retries
-from tradehook_provider.hooks.true_markets import DEFAULT_CONN_ID, TrueMarketsHook
-from tradehook_provider.waiting import FINAL_WORDS, MOST_FAILURES, check_travels, follow, judge, still_open, word_in
+from tradehook_provider.hooks.exchange import DEFAULT_CONN_ID, ExchangeHook
+from tradehook_provider.waiting import (
+    FINAL_WORDS,
+    MOST_FAILURES,
+    accepted,
+    check_evidence,
+    check_travels,
+    follow,
+    judge,
+    still_open,
+    word_in,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from contextlib import AbstractContextManager
 
     from airflow.sdk import Context
@@ -32,15 +42,16 @@ class OrderSensor(BaseSensorOperator):
     Returns (XCom) the order as a plain dict, money as text. Reads only, so it may be tried as often as one likes.
     """
 
-    template_fields = ("order_id", "intent_id", "true_markets_conn_id")
+    template_fields = ("order_id", "intent_id", "exchange_conn_id")
 
     def __init__(
         self,
         *,
         order_id: str | None = None,
         intent_id: str | None = None,
-        true_markets_conn_id: str = DEFAULT_CONN_ID,
+        exchange_conn_id: str = DEFAULT_CONN_ID,
         accept_statuses: Sequence[str] = ("filled",),
+        accept_evidence: str | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         inline_wait_seconds: float = 10.0,
         poke_interval: float = 10.0,
@@ -51,8 +62,9 @@ class OrderSensor(BaseSensorOperator):
         Args:
             order_id: the exchange's id, often `place.output["order_id"]`.
             intent_id: the intent in this journal; also waits for the order to come into being.
-            true_markets_conn_id: the account.
+            exchange_conn_id: the account.
             accept_statuses: which ends are fine: `filled`, `canceled`, `failed`.
+            accept_evidence: `wallet` takes *probably filled* for filled, where the exchange tells nothing of orders.
             deferrable: wait in the triggerer instead of in a worker.
             inline_wait_seconds: how long to wait in the worker before deferring (see `PlaceOrderOperator`).
             poke_interval: seconds between two looks.
@@ -61,15 +73,17 @@ class OrderSensor(BaseSensorOperator):
         super().__init__(poke_interval=poke_interval, **with_retries(kwargs))
         self.order_id = order_id
         self.intent_id = intent_id
-        self.true_markets_conn_id = true_markets_conn_id
+        self.exchange_conn_id = exchange_conn_id
         self.accept_statuses = tuple(accept_statuses)
+        check_evidence(accept_evidence)
+        self.accept_evidence = accept_evidence
         self.deferrable = deferrable
         self.inline_wait_seconds = inline_wait_seconds
         if (order_id is None) == (intent_id is None):
             raise ValueError("OrderSensor waits for one order: give either order_id or intent_id.")
         if wrong := sorted(set(self.accept_statuses) - set(FINAL_WORDS)):
             raise ValueError(f"accept_statuses can be {', '.join(FINAL_WORDS)}, not {wrong[0]!r}.")
-        self._hook: TrueMarketsHook | None = None
+        self._hook: ExchangeHook | None = None
         self._seen: Order | None = None
         self._failed = 0
 
@@ -87,7 +101,7 @@ class OrderSensor(BaseSensorOperator):
                 return PokeReturnValue(is_done=False)
             if self._seen is None or not self._seen.is_final:
                 return PokeReturnValue(is_done=False)
-            return PokeReturnValue(is_done=True, xcom_value=self._judged(self._seen))
+            return PokeReturnValue(is_done=True, xcom_value=self._judged(self._seen, hook))
 
     def execute(self, context: Context) -> Any:
         """Look until the order has ended, here or in the triggerer."""
@@ -103,7 +117,7 @@ class OrderSensor(BaseSensorOperator):
         """Look again after the trigger fired; the event alone is no result."""
         from airflow.sdk.exceptions import AirflowException, AirflowSensorTimeout
 
-        with explained(self.log), TrueMarketsHook(self.true_markets_conn_id) as hook:
+        with explained(self.log), ExchangeHook(self.exchange_conn_id) as hook:
             order = self._look(hook)
             if order is None:
                 raise AirflowException(f"Intent {self.intent_id} has no order any more.")
@@ -111,7 +125,7 @@ class OrderSensor(BaseSensorOperator):
             if not order.is_final and word in FINAL_WORDS:
                 order = self._follow(hook, order)
             if order.is_final:
-                return self._judged(order)
+                return self._judged(order, hook)
             if word == "timeout":
                 raise AirflowSensorTimeout(still_open(order, seconds=self.timeout))
             raise AirflowException(f"Order {order.order_id} could not be watched ({word}); it is {order.status}.")
@@ -152,21 +166,22 @@ class OrderSensor(BaseSensorOperator):
             timeout=max(until - time.time(), 0) + _BACKSTOP_SECONDS,
         )
 
-    def _opened(self) -> AbstractContextManager[TrueMarketsHook]:
+    def _opened(self) -> AbstractContextManager[ExchangeHook]:
         """The hook for one look: kept while the worker stays, closed by `execute`."""
         if self._hook is None:
-            self._hook = TrueMarketsHook(self.true_markets_conn_id)
+            self._hook = ExchangeHook(self.exchange_conn_id)
         return nullcontext(self._hook)
 
-    def _look(self, hook: TrueMarketsHook) -> Order | None:
+    def _look(self, hook: ExchangeHook) -> Order | None:
         """The order now; `None` while the intent has none yet.
 
         Raises:
             OutcomeUnknown: nobody knows whether the intent has an order.
             TradehookError: the intent was refused, or the look failed.
         """
+        self._accepted(hook)  # what nobody could ever see must not be waited for
         if self.intent_id is None:
-            return hook.get_conn().get_order(self.order_id or "")
+            return self._look_at(hook, self.order_id or "")
         from tradehook.desk.intents import State, error_from_dict
 
         intent = hook.desk.journal.get(self.intent_id)
@@ -174,28 +189,43 @@ class OrderSensor(BaseSensorOperator):
             case State.REJECTED:
                 raise error_from_dict(intent.error or {})
             case State.ACCEPTED | State.UNKNOWN:
-                return hook.desk.follow(self.intent_id)
+                return hook.desk.watch(self.intent_id)
             case _:
                 return None
 
-    def _follow(self, hook: TrueMarketsHook, order: Order) -> Order:
+    def _look_at(self, hook: ExchangeHook, order_id: str) -> Order:
+        """An order that came from anywhere: one that the journal knows shares the looks of all who wait."""
+        try:
+            intent = hook.desk.journal.by_order(hook.get_conn().exchange.host, order_id)
+        except (ConfigurationError, JournalUnavailable) as error:
+            self.log.info("Looking without the journal: %s", reason(error))
+            intent = None
+        if intent is None:
+            return hook.get_conn().get_order(order_id)
+        return hook.desk.watch(intent.intent_id)
+
+    def _follow(self, hook: ExchangeHook, order: Order) -> Order:
         def look() -> Order:
             return self._look(hook) or order
 
         return follow(look, order, seconds=self.inline_wait_seconds, poll_seconds=_INLINE_POLL_SECONDS, log=self.log)
 
-    def _judged(self, order: Order) -> dict[str, Any]:
+    def _judged(self, order: Order, hook: ExchangeHook) -> dict[str, Any]:
         from tradehook.render import order_line
 
         self.log.info("%s", order_line(order))
-        judge(order, accept=self.accept_statuses)
+        judge(order, accept=self._accepted(hook))
         return order.model_copy(update={"payloads": ()}).to_dict()
+
+    def _accepted(self, hook: ExchangeHook) -> Collection[str]:
+        exchange = hook.get_conn().exchange
+        return accepted(self.accept_statuses, exchange=exchange, accept_evidence=self.accept_evidence)
 
     def _trigger(self, order_id: str, *, until: float) -> OrderTrigger:
         from tradehook_provider.triggers.orders import OrderTrigger
 
         return OrderTrigger(
-            true_markets_conn_id=self.true_markets_conn_id,
+            exchange_conn_id=self.exchange_conn_id,
             order_id=order_id,
             intent_id=self.intent_id,
             until=until,

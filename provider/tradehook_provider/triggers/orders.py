@@ -26,7 +26,7 @@ class OrderTrigger(BaseTrigger):
     def __init__(
         self,
         *,
-        true_markets_conn_id: str,
+        exchange_conn_id: str,
         order_id: str,
         until: float,
         intent_id: str | None = None,
@@ -35,14 +35,14 @@ class OrderTrigger(BaseTrigger):
         """Make one.
 
         Args:
-            true_markets_conn_id: the account.
+            exchange_conn_id: the account.
             order_id: the order.
             until: seconds since 1970 at which it stops looking; survives a restart of the triggerer.
             intent_id: the order's intent, for the event.
             poll_seconds: how long to wait between two looks.
         """
         super().__init__()  # type: ignore[no-untyped-call]
-        self.true_markets_conn_id = true_markets_conn_id
+        self.exchange_conn_id = exchange_conn_id
         self.order_id = order_id
         self.until = until
         self.intent_id = intent_id
@@ -53,7 +53,7 @@ class OrderTrigger(BaseTrigger):
         return (
             "tradehook_provider.triggers.orders.OrderTrigger",
             {
-                "true_markets_conn_id": self.true_markets_conn_id,
+                "exchange_conn_id": self.exchange_conn_id,
                 "order_id": self.order_id,
                 "until": self.until,
                 "intent_id": self.intent_id,
@@ -66,7 +66,7 @@ class OrderTrigger(BaseTrigger):
         failed = 0
         while (left := self.until - time.time()) > 0:
             try:
-                async with asyncio.timeout(left), order_watch(self.true_markets_conn_id) as watch:
+                async with asyncio.timeout(left), order_watch(self.exchange_conn_id) as watch:
                     while not (order := await watch.look(self.order_id, fresh_seconds=self.poll_seconds)).is_final:
                         failed = 0
                         await asyncio.sleep(self.poll_seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tradehook.wire import Response
-from tradehook_sandbox.admin import description, money, staging, world
+from tradehook_sandbox.admin import description, fintrusted, money, staging, world
 from tradehook_sandbox.admin.errands import Errand
 from tradehook_sandbox.true_markets.calls import Refusal, reply
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tradehook_sandbox.true_markets.calls import Call
 
 PREFIX: Final = "/_sandbox"
+_FINTRUSTED: Final = "fintrusted"
 
 
 def is_admin(path: str) -> bool:
@@ -26,7 +27,11 @@ def is_admin(path: str) -> bool:
 def handle(sandbox: Sandbox, call: Call) -> Response:
     """Answer one admin request; never raises for anything it is given."""
     sandbox.exchange.advance(sandbox.clock.now())
+    sandbox.fintrusted.advance(sandbox.clock.now())
     name, _, rest = call.path.removeprefix(PREFIX).strip("/").partition("/")
+    if name == _FINTRUSTED:
+        subject, _, rest = rest.partition("/")
+        name = f"{name}/{subject}"
     methods = _ENDPOINTS.get(name)
     try:
         if methods is None:
@@ -56,5 +61,9 @@ _ENDPOINTS: Final[dict[str, dict[str, Callable[[Errand], object]]]] = {
     "ledger": {"GET": money.get_ledger},
     "orders": {"GET": money.get_orders},
     "transfers": {"GET": money.get_transfers, "POST": money.end_transfer},
+    "fintrusted/orders": {"GET": fintrusted.get_orders},
+    "fintrusted/members": {"GET": fintrusted.get_members, "POST": fintrusted.set_member},
+    "fintrusted/deposit": {"POST": fintrusted.deposit},
+    "fintrusted/pairs": {"GET": fintrusted.get_pairs, "POST": fintrusted.set_pair},
     "faults": {"GET": staging.get_faults, "POST": staging.add_fault, "DELETE": staging.remove_faults},
 }

@@ -34,6 +34,18 @@ class Errand(NamedTuple):
         return content
 
 
+def truth_field(content: Mapping[str, Any], name: str) -> bool:
+    """A field that must be true or false.
+
+    Raises:
+        Refusal: 400.
+    """
+    value = content[name]
+    if not isinstance(value, bool):
+        raise Refusal(400, f"{name} must be true or false")
+    return value
+
+
 def whole_field(content: Mapping[str, Any], name: str, low: int, high: int) -> int:
     """A field that must be a whole number in this range.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tradehook_sandbox.clock import rfc3339
+from tradehook_sandbox.fintrusted.coins import SCALES
 from tradehook_sandbox.ledger import Unbalanced
 from tradehook_sandbox.true_markets.accounts import DEFAULT_ACCOUNT
 from tradehook_sandbox.true_markets.calls import Refusal, choice_field, text_field, uuid_text
@@ -51,18 +52,19 @@ def get_ledger(errand: Errand) -> object:
     exchange = errand.sandbox.exchange
     house, transfers = exchange.house, exchange.withdrawals.all
     try:
-        balanced = house.audit(transfers)
+        balanced = house.audit(transfers) and errand.sandbox.fintrusted.audit()
     except Unbalanced:
         balanced = False
     initialized = sum(order.status == "initialized" for order in house.orders)
     accounts: dict[str, dict[str, str]] = {}
     for account, key, units in house.ledger.balances():
-        accounts.setdefault(account, {})[key] = format_units(units, BY_KEY[key].scale)
+        accounts.setdefault(account, {})[key] = format_units(units, _scale_of(key))
     return {
         "balanced": balanced,
         # Orders that exist for money; those that only wait for a signature are counted apart.
         "orders": len(house.orders) - initialized,
         "initialized": initialized,
+        "fintrusted_orders": len(errand.sandbox.fintrusted.spot.orders),
         # The same of transfers.
         "transfers": sum(transfer.status != "awaiting_signature" for transfer in transfers),
         "entries": house.ledger.entries,
@@ -109,9 +111,14 @@ def _shown(entry: Entry) -> dict[str, object]:
         "asset": entry.asset,
         "source": entry.source,
         "target": entry.target,
-        "amount": format_units(entry.units, BY_KEY[entry.asset].scale),
+        "amount": format_units(entry.units, _scale_of(entry.asset)),
         "reason": entry.reason,
     }
+
+
+def _scale_of(key: str) -> int:
+    """Decimals in which an asset is booked; FinTrusted's coins are booked as they are on True Markets, USDT besides."""
+    return BY_KEY[key].scale if key in BY_KEY else SCALES[key]
 
 
 def _asset(content: Mapping[str, Any]) -> Asset:

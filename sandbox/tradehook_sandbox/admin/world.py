@@ -12,6 +12,7 @@ from tradehook_sandbox.walk import PRICE_SCALE
 
 if TYPE_CHECKING:
     from tradehook_sandbox.admin.errands import Errand
+    from tradehook_sandbox.book import Book
 
 _DEEPEST_PERCENT: Final = 10_000
 _LEVELS_SHOWN: Final = 10
@@ -36,26 +37,37 @@ def set_prices(errand: Errand) -> object:
     for symbol, price in prices.items():
         house.market.set_price(symbol, price, house.now)
     errand.sandbox.exchange.cefi.relay()
+    errand.sandbox.fintrusted.spot.relay()
     return get_prices(errand)
 
 
 def get_book(errand: Errand) -> object:
     """Both sides of each book, ten levels deep; people's orders with their ids."""
-    cefi = errand.sandbox.exchange.cefi
     return {
-        book.name: {"depth_percent": book.depth_percent, **cefi.levels(symbol, most=_LEVELS_SHOWN)}
-        for symbol, book in cefi.books.items()
+        name: {"depth_percent": book.depth_percent, **book.levels(most=_LEVELS_SHOWN)}
+        for name, book in _books(errand).items()
     }
 
 
 def set_book(errand: Errand) -> object:
-    """`{"symbol": "BTC", "depth_percent": 0}`: how much synthetic liquidity there is; 100 is usual, 0 is none."""
-    cefi = errand.sandbox.exchange.cefi
+    """`{"symbol": "BTC", "depth_percent": 0}`: how much synthetic liquidity there is; 100 is usual, 0 is none.
+
+    FinTrusted's books are called `BTC/USDT` and `ETH/USDT`.
+    """
+    cefi, spot = errand.sandbox.exchange.cefi, errand.sandbox.fintrusted.spot
     content = errand.content("symbol", "depth_percent")
-    symbol = choice_field(content, "symbol", *cefi.books)
-    cefi.books[symbol].depth_percent = whole_field(content, "depth_percent", 0, _DEEPEST_PERCENT)
+    books = {**cefi.books, **spot.books}
+    symbol = choice_field(content, "symbol", *books)
+    books[symbol].depth_percent = whole_field(content, "depth_percent", 0, _DEEPEST_PERCENT)
     cefi.relay()
+    spot.relay()
     return get_book(errand)
+
+
+def _books(errand: Errand) -> dict[str, Book]:
+    """Every book of both exchanges, by the name of its market."""
+    cefi, spot = errand.sandbox.exchange.cefi, errand.sandbox.fintrusted.spot
+    return {**{book.name: book for book in cefi.books.values()}, **spot.books}
 
 
 def get_clock(errand: Errand) -> object:

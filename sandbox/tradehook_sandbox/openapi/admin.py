@@ -6,6 +6,7 @@ from functools import cache
 from typing import Final
 
 from tradehook_sandbox.faults import KINDS
+from tradehook_sandbox.openapi import admin_fintrusted
 from tradehook_sandbox.openapi.exchange_schemas import SCHEMAS
 from tradehook_sandbox.openapi.writing import (
     Json,
@@ -47,7 +48,8 @@ _LEVEL: Final = record(
     {"price": decimal(), "qty": decimal(), "order_id": text("Empty for the sandbox's own liquidity.")}
 )
 _BOOKS: Final = entries(
-    record({"depth_percent": whole("", 0), "bids": items(_LEVEL), "asks": items(_LEVEL)}), "By market, as `BTC/PYUSD`."
+    record({"depth_percent": whole("", 0), "bids": items(_LEVEL), "asks": items(_LEVEL)}),
+    "By market: `BTC/PYUSD`, or FinTrusted's `BTC/USDT`.",
 )
 _ACCOUNTS: Final = entries(record({"data": items(ref("Balance"))}), "By the account's name.")
 _FAULT: Final = {
@@ -115,6 +117,7 @@ _LEDGER: Final = record(
         "balanced": truth("Whether nothing appeared or vanished."),
         "orders": whole("Orders that are there for money.", 0),
         "initialized": whole("Orders that wait to be signed.", 0),
+        "fintrusted_orders": whole("Spot orders on FinTrusted.", 0),
         "transfers": whole("Transfers that are there for money.", 0),
         "entries": whole("", 0),
         "accounts": entries(entries(decimal()), "What each account of the ledger holds, by asset."),
@@ -194,7 +197,12 @@ _PATHS: Final[dict[str, Json]] = {
         "post": _post(
             "setBook",
             "How much liquidity there is",
-            record({"symbol": word("", "BTC", "ETH"), "depth_percent": whole("100 is usual.", 0, 10_000)}),
+            record(
+                {
+                    "symbol": word("", "BTC", "ETH", "BTC/USDT", "ETH/USDT"),
+                    "depth_percent": whole("100 is usual.", 0, 10_000),
+                }
+            ),
             _BOOKS,
             {"symbol": "BTC", "depth_percent": 0},
             tag="Market",
@@ -312,7 +320,7 @@ def document() -> Json:
         "openapi": "3.1.0",
         "info": {"title": "The sandbox's admin", "version": "1", "description": _ABOUT},
         "servers": [{"url": "/"}],
-        "tags": [{"name": name} for name in ("About", "Market", "Money", "Faults")],
-        "paths": {PREFIX + path: methods for path, methods in _PATHS.items()},
+        "tags": [{"name": name} for name in ("About", "Market", "Money", admin_fintrusted.TAG, "Faults")],
+        "paths": {PREFIX + path: methods for path, methods in (_PATHS | admin_fintrusted.PATHS).items()},
         "components": {"schemas": {name: SCHEMAS[name] for name in used}},
     }

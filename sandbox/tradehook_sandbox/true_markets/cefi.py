@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tradehook_sandbox.book import BASE_SCALE, NOTIONAL_SCALE, Book, Fill, Side, notional
+from tradehook_sandbox.book import BASE_SCALE, NOTIONAL_SCALE, Book, Fill, notional
 from tradehook_sandbox.seeded import draw
 from tradehook_sandbox.true_markets.calls import Refusal, shown
 from tradehook_sandbox.true_markets.catalogue import DOLLAR_NAMES, DOLLARS
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 INSTRUMENTS: Final = ("BTC", "ETH")
 _CERTAIN: Final = 1_000_000
-_SIDES: Final[tuple[tuple[str, Side], ...]] = (("bids", "buy"), ("asks", "sell"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,20 +210,6 @@ class Cefi:
         """An order that rested before a restart rests again."""
         quantity = order.quantity - order.executed
         self.books[order.base_key].rest(order.order_id, order.side, price=order.price, quantity=quantity)
-
-    def levels(self, symbol: str, *, most: int) -> dict[str, list[dict[str, str]]]:
-        """Both sides of a book as text, best first."""
-        return {
-            name: [
-                {
-                    "price": format_units(offer.price, PRICE_SCALE),
-                    "qty": format_units(offer.quantity, BASE_SCALE),
-                    "order_id": offer.order_id or "",
-                }
-                for offer, _ in zip(self.books[symbol].offers(side), range(most), strict=False)
-            ]
-            for name, side in _SIDES
-        }
 
     # --- looking up -----------------------------------------------------------------------------------------------
 

@@ -6,8 +6,10 @@ its text is the flag's help. Knows nothing of how a switch is carried out. See: 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Annotated, Any, Final, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+from tradehook_sandbox.switches import Says, read_switches
 
 Revision = Literal["september", "june"]
 ErrorStyle = Literal["live", "september", "plain"]
@@ -16,14 +18,6 @@ ResetStyle = Literal["epoch", "delta"]
 StaleStatus = Literal[422, 409]
 UnknownQuoteStatus = Literal[503, 400]
 ExecuteAnswer = Literal["pending", "complete"]
-
-
-class Says(NamedTuple):
-    """What a switch means, and the range of a number."""
-
-    text: str
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,43 +81,5 @@ class Rules:
             switch.check(getattr(self, switch.name))
 
 
-class Switch(NamedTuple):
-    """One field of `Rules`, as a program can look at it."""
-
-    name: str
-    kind: Any
-    says: Says
-    default: object
-
-    @property
-    def choices(self) -> tuple[object, ...]:
-        """The words it can be set to; none for a number or a truth value."""
-        return get_args(self.kind) if get_origin(self.kind) is Literal else ()
-
-    def check(self, value: object) -> None:
-        """Raises `ValueError` unless the switch can be set to this."""
-        if self.choices:
-            if value not in self.choices:
-                raise ValueError(f"{self.name} must be one of {', '.join(map(str, self.choices))}, not {value!r}")
-        elif self.kind is bool:
-            if not isinstance(value, bool):
-                raise ValueError(f"{self.name} must be True or False, not {value!r}")
-        elif (
-            isinstance(value, bool)
-            or not isinstance(value, (int, float) if self.kind is float else int)
-            or not (self.says.low or 0) <= value <= (self.says.high or 0)
-        ):
-            raise ValueError(f"{self.name} must be a number from {self.says.low} to {self.says.high}, not {value!r}")
-
-
-def _read() -> tuple[Switch, ...]:
-    hints = get_type_hints(Rules, include_extras=True)
-    found = []
-    for field in fields(Rules):
-        kind, says = get_args(hints[field.name])
-        found.append(Switch(field.name, kind, says, field.default))
-    return tuple(found)
-
-
-SWITCHES: Final = _read()
+SWITCHES: Final = read_switches(Rules)
 """All of them, in the order in which they are shown."""

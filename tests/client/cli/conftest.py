@@ -47,7 +47,7 @@ class Person:
             stdin=inside,
             stdout=inside,
             stderr=inside,
-            env={**os.environ, **environment, "TERM": "xterm", "COLUMNS": "200"},
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "200", **environment},
             start_new_session=True,
         )
         os.close(inside)

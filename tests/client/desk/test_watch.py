@@ -11,7 +11,7 @@ import pytest
 from tradehook.budget import Budget
 from tradehook.desk.journal import Journal
 from tradehook.desk.watch import TOLD, Watcher
-from tradehook.errors import TradehookError
+from tradehook.errors import OutcomeUnknown, TradehookError
 from tradehook.models import NewOrder, OrderStatus
 from tradehook.run import run
 
@@ -199,6 +199,62 @@ def test_who_cannot_reach_the_exchange_makes_room(world, watcher):
         run(one.look())
     run(two.look())
     assert two.is_sweeper
+
+
+# --- for who waits for one order -----------------------------------------------------------------------------------
+
+
+def test_all_who_wait_for_an_order_share_the_looks(world, watcher):
+    ids = place(world, 5)
+    here, there = world.desk(), world.desk()
+    cancel(world, ids[0])
+    for _ in range(3):
+        for desk in (here, there):
+            found = [desk.watch(f"i-{number}") for number in range(5)]
+            assert [order.order_id for order in found] == ids
+            assert [order.is_final for order in found] == [True, False, False, False, False]
+        world.sandbox.clock.advance(here.watcher.interval_seconds)
+    # Three looks and one read of the one that left, for ten that wait in two processes.
+    assert gets(world, here.watcher) == (3, 1)
+    assert gets(world, there.watcher) == (0, 0)
+
+
+def test_more_often_than_the_looks_nothing_is_asked(world):
+    place(world, 1)
+    desk = world.desk()
+    for _ in range(20):
+        assert desk.watch("i-0").status is OrderStatus.OPEN
+    assert gets(world, desk.watcher) == (1, 0)
+
+
+def test_after_a_look_that_failed_the_next_who_asks_looks(world):
+    place(world, 2)
+    desk = world.desk()
+    assert not desk.watch("i-0").is_final
+    world.sandbox.clock.advance(desk.watcher.interval_seconds)
+    world.fault("error_before", method="GET", path="/orders", status=404)
+    with pytest.raises(TradehookError):
+        desk.watch("i-0")
+    assert not desk.watch("i-1").is_final
+    assert gets(world, desk.watcher) == (3, 0)
+
+
+def test_what_no_look_can_find_is_read_by_itself(world):
+    desk = world.desk()
+    world.fault("error_before", status=503)
+    with pytest.raises(OutcomeUnknown):
+        desk.place_order(far(), intent_id="lost", source="test")
+    with pytest.raises(OutcomeUnknown):
+        desk.watch("lost")
+
+
+def test_what_has_ended_is_told_without_the_exchange(world):
+    ids = place(world, 1)
+    cancel(world, ids[0])
+    world.desk().follow("i-0")
+    desk = world.desk()
+    assert desk.watch("i-0").status is OrderStatus.CANCELED
+    assert desk.exchange.session.line.sent == []
 
 
 # --- within the budget ----------------------------------------------------------------------------------------------

@@ -308,7 +308,7 @@ def test_a_symbol_nobody_knows_is_said_at_once(client):
 
 
 def test_every_topic(client):
-    news = take(client, 300, (), topics=list(Topic))
+    news = take(client, 300, (), topics=list(stream.TOPICS))
     kinds = {Topic.PRICE_CANDLES: PriceCandle, Topic.TRENDING_ASSETS: TrendingAsset,
              Topic.SURGING_ASSETS: SurgingAsset, Topic.REFERENCE_PRICES: ReferencePrice}  # fmt: skip
     assert {update.topic for update in news} == set(kinds)
@@ -323,7 +323,7 @@ def test_reference_prices_are_filtered_by_their_base(client):
     assert {update.item.symbol for update in take(client, 5, ["ETH"], topics=["reference_prices"])} == {"ETH"}
 
 
-@pytest.mark.parametrize("wanted", [[], ["candles"], ["all", "price_candles"]])
+@pytest.mark.parametrize("wanted", [[], ["candles"], ["all", "price_candles"], ["klines"]])
 def test_topics_are_checked_first(client, world, wanted):
     with pytest.raises(errors.InvalidInput, match="price_candles"):
         take(client, 1, ["BTC"], topics=wanted)

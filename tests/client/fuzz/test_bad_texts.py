@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradehook import addresses, amounts
+from tradehook.budget import Budget
 from tradehook.cli.app import run_app
 from tradehook.cli.times import read_since
 from tradehook.desk.schema import open_database
@@ -273,6 +274,8 @@ USAGE, REFUSED, UNREACHABLE = 2, 3, 5
 def test_bad_command_lines(fuzz, times, tmp_path, monkeypatch, capsys):
     """Against an address where nobody is; nothing sleeps, and no code but the documented ones comes out."""
     monkeypatch.setattr("time.sleep", lambda _: None)
+    # Thousands of commands share the journal, and with it the budget: without sleeping they would use it up at once.
+    monkeypatch.setattr(opening, "new_budget", lambda: Budget(requests=10**9))
     monkeypatch.setattr("sys.stdin", io.StringIO())
     monkeypatch.chdir(tmp_path)
     key_file = tmp_path / "key.json"

@@ -21,6 +21,7 @@ from tradehook import errors
 from tradehook.lines import sending
 from tradehook.lines.asynchronous import AsyncLine
 from tradehook.lines.blocking import BlockingLine
+from tradehook.lines.turns import TurnTakingSocket, take_turns
 from tradehook.run import run
 from tradehook.wire import Request, Response
 
@@ -234,11 +235,43 @@ def test_what_the_http_lines_trust_is_trusted(side, stream_peers, certificate, m
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.load_cert_chain(certificate)
     trusting = ssl.create_default_context(cafile=str(certificate))
-    monkeypatch.setattr(sending, "trusted", lambda: trusting)
+    monkeypatch.setattr(sending, "trusted", lambda **_: trusting)
     stream = side.listen(stream_peers.open(stream_peers.echo, ssl=serving).url)
     side.do(stream.send("whispered"))
     assert side.do(stream.receive(5)) == "whispered"
     side.do(stream.close())
+
+
+def test_a_blocking_tls_stream_is_let_into_by_one_thread_at_a_time(stream_peers, certificate, monkeypatch):
+    """Of a thousand handshakes five hung, where one thread read the server's tickets while another wrote."""
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(certificate)
+    serving.sslsocket_class = TurnTakingSocket  # the peer of this test reads and writes on two threads, too
+    trusting = take_turns(ssl.create_default_context(cafile=str(certificate)))
+    monkeypatch.setattr(sending, "trusted", lambda **_: trusting)
+    url = stream_peers.open(stream_peers.echo, ssl=serving).url
+    for number in range(400):
+        stream = run(BlockingLine().listen(Request("GET", url)))
+        run(stream.send(f"{number} " + "x" * 70_000))
+        assert run(stream.receive(10)).startswith(f"{number} ")
+        run(stream.close())
+
+
+def test_one_thread_waits_for_a_word_while_another_speaks(stream_peers, certificate, monkeypatch):
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(certificate)
+    trusting = take_turns(ssl.create_default_context(cafile=str(certificate)))
+    monkeypatch.setattr(sending, "trusted", lambda **_: trusting)
+    stream = run(BlockingLine().listen(Request("GET", stream_peers.open(stream_peers.echo, ssl=serving).url)))
+    with pytest.raises(errors.TimedOut):
+        run(stream.receive(0.05))
+    heard = []
+    listener = threading.Thread(target=lambda: heard.append(run(stream.receive(10))))
+    listener.start()
+    run(stream.send("hello"))
+    listener.join(10)
+    assert heard == ["hello"]
+    run(stream.close())
 
 
 @pytest.mark.parametrize("url", ["", "nonsense", "http://127.0.0.1/x", "ws://", "ws://[::bad/x"])

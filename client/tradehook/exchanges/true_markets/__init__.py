@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from tradehook.budget import Budget
 from tradehook.contract import Capabilities, Spec
-from tradehook.errors import InvalidInput, NotFound, ResponseError, TradehookError
+from tradehook.errors import InvalidInput, NotFound, Rejected, ResponseError, TradehookError
 from tradehook.exchanges.true_markets import orders, pages, parse, parse_transfers, sizing, transfers
 from tradehook.exchanges.true_markets.auth import TrueMarketsAuth
 from tradehook.exchanges.true_markets.catalogue import Catalogue
@@ -58,6 +58,7 @@ SPEC = Spec(
         chain_quote="USDC",
         fee_rate_observed=Decimal("0.0004"),
         has_prices=True,
+        cannot={"futures": "True Markets has no futures."},
     ),
 )
 SANDBOX_ISSUER = "tradehook-sandbox"
@@ -111,6 +112,7 @@ class TrueMarkets:
         )
         self._catalogue = Catalogue(self.session, url=self._url)
         self.prices = MarketData(self.session, base_url=base)
+        self.futures = None
 
     @property
     def host(self) -> str:
@@ -363,14 +365,15 @@ class TrueMarkets:
         quantity = Decimal(100) if amount.depends_on_balance else amount.value
         try:
             quote = await self.get_quote(order.base, quote=order.quote, side=order.side, quantity=quantity, unit=unit)
-        except TradehookError:
-            if unit is Unit.QUOTE:
+        except TradehookError as error:
+            if unit is Unit.QUOTE and not isinstance(error, Rejected):
                 raise
             # A quantity off the grid is refused; the price of a round sum tells the grid to round it to.
             quote = await self.get_quote(
                 order.base, quote=order.quote, side=order.side, quantity=Decimal(100), unit=Unit.QUOTE
             )
-            if round_quantity(quantity, price=quote.price) == quantity:
+            lots = round_quantity(quantity if unit is Unit.BASE else quantity / quote.price, price=quote.price)
+            if lots == quantity or (unit is Unit.QUOTE and lots):
                 raise
         return quote.price
 

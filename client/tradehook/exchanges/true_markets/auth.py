@@ -10,8 +10,9 @@ import binascii
 import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from tradehook.errors import UnexpectedResponse
+from tradehook.errors import UNKNOWN_KEY, Unauthorized, UnexpectedResponse
 from tradehook.exchanges.true_markets import parse
 from tradehook.exchanges.true_markets.keys import base64url, raw_signature
 from tradehook.session import Token
@@ -48,7 +49,7 @@ class TrueMarketsAuth:
 
     def read(self, response: Response, *, server_now: float, received_at: float) -> Token:
         """The token in an answer. `expires_in` is a point in time, whatever its name says."""
-        body = parse.mapping(parse.accepted(response, 200, 201))
+        body = parse.mapping(self._accepted(response))
         access = parse.text(body, "access_token")
         if not access.isascii() or not access.isprintable() or " " in access:
             # It becomes part of a header.
@@ -62,6 +63,17 @@ class TrueMarketsAuth:
             received_at=received_at,
             life_seconds=life,
         )
+
+    def _accepted(self, response: Response) -> Any:
+        try:
+            return parse.accepted(response, 200, 201)
+        except Unauthorized as error:
+            if "invalid signature" not in error.message:
+                raise
+            # The signature is ours and right: so it is the key that is not on their list.
+            host = urlsplit(self._url).netloc
+            details = {**error.details, "code": UNKNOWN_KEY}
+            raise Unauthorized(f"{host} does not know this key.", exchange=parse.EXCHANGE, **details) from None
 
     def apply(self, request: Request, token: Token) -> Request:
         """The request with its bearer token."""

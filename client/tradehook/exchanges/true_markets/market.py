@@ -252,6 +252,8 @@ def _topics(words: Collection[Topic | str]) -> tuple[Topic, ...]:
         wanted = tuple(dict.fromkeys(Topic(word) for word in words))
     except ValueError:
         wanted = ()
-    if not wanted:
-        raise InvalidInput(f"There is no such topic: there is {', '.join(Topic)}.", suggestions=tuple(Topic))
+    if not wanted or not set(wanted) <= set(stream.TOPICS):
+        raise InvalidInput(
+            f"There is no such topic: there is {', '.join(stream.TOPICS)}.", suggestions=tuple(stream.TOPICS)
+        )
     return wanted

@@ -110,8 +110,10 @@ def _definite(status: int, message: str, details: dict[str, Any]) -> ResponseErr
         return Forbidden(f"This account may not do that{_because(message)}.", **details)
     if status == 404:
         return NotFound(f"True Markets does not know it{_because(message)}.", **details)
-    if "insufficient" in lower and "liquidity" not in lower:
-        return InsufficientFunds(said, **details)
+    if "insufficient" in lower:
+        if "liquidity" not in lower:
+            return InsufficientFunds(said, **details)
+        said += " Try a smaller amount."
     if details["code"] == "quote_stale" or "stale" in lower or "quote expired" in lower:
         return StaleQuote("The price this was made for has expired; nothing was traded. Ask for a new one.", **details)
     if status in (409, 422):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 PATH: Final = "/v1/defi/market"
+TOPICS: Final = (Topic.PRICE_CANDLES, Topic.TRENDING_ASSETS, Topic.SURGING_ASSETS, Topic.REFERENCE_PRICES)
+"""What it can be asked for."""
 _ACKNOWLEDGEMENTS: Final = ("subscribe", "unsubscribe")
 
 

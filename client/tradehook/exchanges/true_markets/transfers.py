@@ -12,7 +12,7 @@ from decimal import ROUND_DOWN
 from typing import TYPE_CHECKING
 
 from tradehook.amounts import plain
-from tradehook.errors import InvalidInput
+from tradehook.errors import InsufficientFunds, InvalidInput
 from tradehook.exchanges.true_markets import parse, parse_transfers, sizing
 from tradehook.exchanges.true_markets.auth import stamp
 from tradehook.exchanges.true_markets.orders import agrees, check_digest, check_id, mismatch, money
@@ -84,7 +84,11 @@ def create(url: str, transfer: SizedTransfer) -> Write[Transfer]:
         body["network"] = transfer.network
 
     def read(response: Response) -> Transfer:
-        made = parse_transfers.transfer(parse.mapping(parse.accepted(response, 200, 201)))
+        try:
+            made = parse_transfers.transfer(parse.mapping(parse.accepted(response, 200, 201)))
+        except InsufficientFunds as error:
+            error.details["deed"] = "transfer"  # so that nobody is told to order less
+            raise
         # Payloads are the sign that it waits for signatures, whatever the word is.
         status = TransferStatus.CREATED if made.payloads and not made.is_final else made.status
         told = {name: value for name, value in made if value is not None}

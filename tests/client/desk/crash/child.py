@@ -34,6 +34,8 @@ from tradehook.transfers import NewTransfer
 INTENT = "crash-1"
 TIMEOUT_SECONDS = 0.4
 """How long an answer is waited for: faults that never answer cost this much real time."""
+_ENDS_WITHIN = 5.0
+"""Seconds after which the sandbox has canceled what was to be canceled."""
 BASE, BITCOIN = "0x52908400098527886E0F7030069857D2E4169EE7", "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"
 
 ORDERS = {
@@ -132,6 +134,7 @@ def carry_out(place: Place, deed: str, policy: str, intent_id: str = INTENT) -> 
         return {"placed": desk.follow(INTENT).order_id}
     if deed == "expiry":
         desk.sweep()
+        run(desk.exchange.session.line.pause(_ENDS_WITHIN))  # now no list shows it any more, and it is read by itself
         desk.open_orders()
         placed = desk.journal.get(INTENT).exchange_id
         desk.close()

@@ -20,6 +20,7 @@ PROOF_TRIALS = os.environ.get("TRADEHOOK_TRIALS", "20000")
 SIDES = {"await": ("before", "after"), "commit": ("begin", "before", "after")}
 _WORD = "a person's word, one transaction; whoever typed it sees whether it was done, and may type it again"
 _READS = "reads only; no intent exists yet"
+_SERVER = "only with a journal in PostgreSQL, and the harness has one in SQLite; it counts requests and holds no money"
 NO_DEED = {
     "assets.Assets.allow": _WORD,
     "assets.Assets.remove": _WORD,
@@ -35,6 +36,8 @@ NO_DEED = {
     "keeping.settle": "before the first intent of a journal",
     "keeping._settle_file": "before the first intent of a journal",
     "limits.LimitsBook.set": _WORD,
+    "permits.ServerStore._open": _SERVER,
+    "permits.ServerStore.transaction": _SERVER,
     "plans._make: await exchange.prices.ticker(symbol)": _READS,
     "plans._make: await for exchange.list_assets()": _READS,
     "proofs.Proofs.record": _WORD,
