@@ -39,6 +39,7 @@ bench: $(READY) ## Measure, beside a named peer in the same run
 	@$(BIN)/python benchmarks/line.py
 	@$(BIN)/python benchmarks/client.py
 	@$(BIN)/python benchmarks/journal.py
+	@$(BIN)/python benchmarks/stream.py
 
 prove: $(READY) ## Run the long proofs: races and faults by the hundred
 	@$(BIN)/python -m pytest -m prove -s

@@ -21,7 +21,8 @@ app = typer.Typer(
     help="Trade from a private Telegram chat: quotes, orders, balances. Each order is asked about before it is sent.",
     epilog=(
         "Account and journal are those of the `tradehook` command (TRADEHOOK_ENVIRONMENT, TRADEHOOK_ACCOUNT, "
-        "TRADEHOOK_TRUE_MARKETS_URL, TRADEHOOK_TRUE_MARKETS_KEY_FILE, TRADEHOOK_JOURNAL_URL). The bot's own: "
+        "TRADEHOOK_TRUE_MARKETS_URL, TRADEHOOK_TRUE_MARKETS_KEY_FILE, TRADEHOOK_JOURNAL_URL); with a file of "
+        "accounts, all of its accounts that belong to the environment. The bot's own: "
         "TELEGRAM_TOKEN_FILE, TRADEHOOK_TELEGRAM_URL, TRADEHOOK_BOT_TOLERANCE_PERCENT, TRADEHOOK_BOT_MARKET_SECONDS, "
         "TRADEHOOK_BOT_LIMIT_SECONDS, TRADEHOOK_BOT_FRESH_SECONDS."
     ),

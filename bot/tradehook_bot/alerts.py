@@ -90,7 +90,7 @@ class Alerts:
         letters = [letter for intent in mine for letter in self._letters(intent)]
         with writing(house.store.engine) as connection:
             for intent in mine:
-                house.order_messages.want_within(connection, intent.intent_id, news.key(intent))
+                house.order_messages.want_within(connection, intent.intent_id, news.version(intent))
             house.outbox.put_within(connection, letters)
             if read_until is not None:
                 house.store.put_mark(connection, _MARK, read_until)

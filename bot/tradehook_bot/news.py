@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from tradehook import render
@@ -28,6 +29,12 @@ def key(intent: Intent) -> str:
     if intent.reads_as is not State.ACCEPTED or order is None:
         return str(intent.reads_as)
     return f"{order.status}:{plain(order.filled) if order.filled else 0}"
+
+
+def version(intent: Intent) -> str:
+    """What an order's message says, as a key: the news, and what it was concluded from."""
+    evidence = intent.last_order.evidence if intent.last_order is not None else None
+    return f"{key(intent)}:{hashlib.sha256(evidence.encode()).hexdigest()[:12]}" if evidence else key(intent)
 
 
 def is_end(intent: Intent) -> bool:

@@ -90,6 +90,8 @@ class Option:
     """What it can be; empty where it is free text."""
     is_secret: bool = False
     """Whether nobody may see it: it may stand in the environment or a connection's password, never in a file."""
+    is_guess: bool = False
+    """Whether its default is a guess that money hangs on: `tradehook doctor` names those that nobody decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,10 @@ class Spec:
     capabilities: Capabilities = field(default_factory=Capabilities)
     options: tuple[Option, ...] = ()
     """Settings that only this exchange has."""
+    warning: str = ""
+    """What whoever trades there should know first; `tradehook doctor` and `tradehook go-live` say it."""
+    has_key_file: bool = False
+    """Whether one signs in with a key file; else with what `options` say."""
 
 
 class Prices(Protocol):

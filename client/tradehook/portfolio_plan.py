@@ -27,6 +27,8 @@ class Holding(Value):
     target: Decimal
     drift: Decimal
     """Percent points above (or below) the target."""
+    at: dict[str, Decimal] = Field(default_factory=dict)
+    """How much of it each account has, where a plan is over several."""
 
 
 class Leg(Value):
@@ -42,6 +44,8 @@ class Leg(Value):
     why: str
     chain: str | None = None
     """Where it is traded; `None` is the exchange."""
+    account: str = ""
+    """Whose order it is, where a plan is over several accounts."""
 
     @property
     def market(self) -> str:
@@ -54,7 +58,7 @@ class Leg(Value):
 
     def in_words(self) -> str:
         """`sell 0.1203 BTC` or `buy ETH for 1500.00 PYUSD`."""
-        where = f" on {self.chain}" if self.chain else ""
+        where = f"{f' on {self.chain}' if self.chain else ''}{f' at {self.account}' if self.account else ''}"
         if self.side is Side.SELL:
             return f"sell {self.amount} {self.base}{where}"
         return f"buy {self.base} for {self.amount.removeprefix('$')} {self.quote}{where}"
@@ -65,6 +69,27 @@ class Skip(Value):
 
     symbol: str
     why: str
+    account: str = ""
+    """Where, when a plan is over several accounts and it is about one."""
+
+    def in_words(self) -> str:
+        """`SOL at main: not in the targets`."""
+        return f"{self.symbol}{f' at {self.account}' if self.account else ''}: {self.why}"
+
+
+class Part(Value):
+    """What holds of one account of a plan."""
+
+    account: str
+    quote: str
+    """What is cash there."""
+    cash: Decimal
+    """Cash that is free before anything is sold."""
+    kept: Decimal
+    """What buys leave of the cash: buffer and reserve."""
+    buffer: Decimal
+    fee: Decimal
+    """Percent that a trade is taken to cost."""
 
 
 class Plan(Value):
@@ -85,6 +110,15 @@ class Plan(Value):
     holdings: tuple[Holding, ...]
     legs: tuple[Leg, ...]
     skips: tuple[Skip, ...]
+    parts: tuple[Part, ...] = ()
+    """The accounts of a plan over several."""
+
+    def part(self, account: str) -> Part:
+        """What holds at the account of a leg."""
+        for part in self.parts:
+            if part.account == account:
+                return part
+        return Part(account=account, quote=self.quote, cash=self.cash, kept=self.kept, buffer=self.buffer, fee=self.fee)
 
     def lines(self) -> list[str]:
         """The plan in words, a line each."""
@@ -94,7 +128,7 @@ class Plan(Value):
             for held in self.holdings
         ]
         legs = [f"{number}. {leg.in_words()}: {leg.why}" for number, leg in enumerate(self.legs, start=1)]
-        skips = [f"left alone: {skip.symbol}: {skip.why}" for skip in self.skips]
+        skips = [f"left alone: {skip.in_words()}" for skip in self.skips]
         return [*shown, *(legs or ["nothing to trade"]), *skips]
 
 

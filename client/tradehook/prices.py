@@ -9,7 +9,7 @@ import re
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import Field
 
@@ -232,7 +232,7 @@ class PublicTrade(Value):
     at: datetime
 
 
-class DepthLevel(Value):
+class DepthLevel(NamedTuple):
     """What is offered at a price."""
 
     price: Decimal

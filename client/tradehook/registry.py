@@ -50,6 +50,16 @@ def base_url(settings: Settings) -> str:
     return settings.url or card.hosts[settings.environment]
 
 
+def describe_login(settings: Settings) -> str:
+    """Who signs in and with what, for a person: never a secret. The settings must be such that they can be opened.
+
+    Raises:
+        ConfigurationError: there is no such exchange, or its settings cannot be used.
+    """
+    base_url(settings)
+    return cast("str", import_module(f"tradehook.exchanges.{settings.exchange}.opening").describe_login(settings))
+
+
 def open_exchange(settings: Settings, *, line: Line) -> Exchange:
     """An account at an exchange, over this line. Reads the key, sends nothing.
 

@@ -57,8 +57,12 @@ def get_provider_info() -> dict[str, Any]:
                     "tradehook_provider.operators.rebalance",
                 ],
             },
+            {"integration-name": FINTRUSTED, "python-modules": ["tradehook_provider.operators.futures"]},
         ],
-        "sensors": [{"integration-name": TRUE_MARKETS, "python-modules": ["tradehook_provider.sensors.orders"]}],
+        "sensors": [
+            {"integration-name": TRUE_MARKETS, "python-modules": ["tradehook_provider.sensors.orders"]},
+            {"integration-name": FINTRUSTED, "python-modules": ["tradehook_provider.sensors.futures"]},
+        ],
         "triggers": [{"integration-name": TRUE_MARKETS, "python-modules": ["tradehook_provider.triggers.orders"]}],
         "connection-types": [
             {

@@ -35,6 +35,7 @@ def _lattice(seed: int, symbol: str, wave: int, point: int) -> int:
     return draw("walk", seed, symbol, wave, point, below=2 * reach + 1) - reach
 
 
+@lru_cache(maxsize=16_384)
 def _drift(seed: int, symbol: str, step: int) -> int:
     """How far the path is off its middle, in billionths."""
     total = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -13,8 +14,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text, update
 
+from tradehook.desk.journal import Journal
+from tradehook.desk.schema import upgrade
 from tradehook.models import SizedOrder
+from tradehook_bot import tables
 from tradehook_bot.access import CODE_FOR, Access
+from tradehook_bot.chats import Chats
 from tradehook_bot.order_messages import OrderMessages
 from tradehook_bot.outbox import Letter, Outbox
 from tradehook_bot.proposals import Proposals, State
@@ -67,6 +72,37 @@ def test_the_tables_stand_beside_the_journals_and_open_again(store):
     again.close()
     with store.engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM intent")).scalar() == 0
+
+
+def test_a_database_of_the_first_version_is_brought_up_to_this_one(tmp_path):
+    old = tmp_path / "migrations"
+    shutil.copytree(Path(tables.__file__).parent / "migrations", old)
+    (old / "versions/0002_several_accounts.py").unlink()
+    journal = Journal.open(f"sqlite:///{tmp_path}/journal.db")
+    upgrade(journal.engine, scripts=old, version_table="tradehook_bot_version", newest="0001")
+    with journal.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO bot_proposal (proposal_id, bot_id, user_id, chat_id, message_id, token_hash, typed, sized,"
+                " deed, state, has_buttons, made_at, expires_at)"
+                " VALUES ('chat-1', 1, 7, 7, 70, 'x', '/buy', :sized, 'Buy', 'open', true, :at, :at)"
+            ),
+            {"sized": SIZED.model_dump_json(), "at": stamp(NOON)},
+        )
+    store = Store(journal.engine, bot_id=1)
+    try:
+        kept = Proposals(store).get("chat-1")
+        assert kept.sized == SIZED
+        assert kept.account is None
+        chats = Chats(store)
+        assert chats.account(7) is None
+        chats.choose(7, "main")
+        chats.choose(7, "second")
+        assert chats.account(7) == "second"
+        assert chats.account(8) is None
+    finally:
+        store.close()
+        journal.close()
 
 
 def test_a_question_is_answered_once_by_a_hundred_presses(proposals):

@@ -329,3 +329,10 @@ def test_operations_still_run_in_one_step():
             return await anext(items)
 
     assert run(first()) == Heard(1)
+
+
+def test_a_message_that_wants_an_answer_gets_it_at_once_and_may_still_be_news():
+    script = Script(Said('{"ping": 7}'), number(1), Said('{"ping": 8, "n": 2}'))
+    answers = {"profile": {"answer": lambda message: f"pong {message['ping']}" if "ping" in message else None}}
+    assert heard(take(World(script), 2, **answers)) == [1, 2]
+    assert script.heard == ["subscribe", "pong 7", "pong 8"]

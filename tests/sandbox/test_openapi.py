@@ -95,6 +95,7 @@ GOOD_BODIES: dict[str, list[dict[str, Any]]] = {
         {"email": "demo@example.com", "is_disabled": True, "locked_coins": ["BTC"], "log_out": True},
         {"email": "nobody@example.com"},
     ],
+    "createKey": [{}, {"email": "demo@example.com", "can_trade": False}],
     "deposit": [{"coin": "ETH", "add": "0.5"}, {"coin": "USDT", "add": "-20"}, {"coin": "BTC", "add": "-99"}],
     "setPair": [{"symbol": "BTC/USDT", "is_disabled": True, "min_sell_price": "70000"}],
     "addFault": [{"kind": "slow", "path": "/nowhere", "times": None}],

@@ -10,7 +10,6 @@ from tradehook import render
 from tradehook.amounts import Amount, parse_asset_amount
 from tradehook.errors import InvalidInput
 from tradehook.models import Side, Unit
-from tradehook_bot.commands.trade import with_amounts
 from tradehook_bot.markets import find_market
 from tradehook_bot.replies import bold, text
 
@@ -29,15 +28,12 @@ async def quote(ask: Ask) -> None:
     client = ask.account.client
     base, counter = await find_market(client, market, retry=f"/quote {{market}} {amount}", elsewhere=_ELSEWHERE)
     unit = Unit.BASE if amount.kind == "base" else Unit.QUOTE
-    try:
-        buying, selling = await asyncio.gather(
-            *(
-                client.get_quote(base, quote=counter, side=side, quantity=amount.value, unit=unit)
-                for side in (Side.BUY, Side.SELL)
-            )
+    buying, selling = await asyncio.gather(
+        *(
+            client.get_quote(base, quote=counter, side=side, quantity=amount.value, unit=unit)
+            for side in (Side.BUY, Side.SELL)
         )
-    except InvalidInput as error:
-        raise with_amounts(error, error.details.get("suggestions", ()), command=f"/quote {base}") from None
+    )
     await ask.reply(_words(buying, selling, fee_rate=ask.account.spec.capabilities.fee_rate_observed))
 
 

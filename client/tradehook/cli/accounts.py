@@ -44,20 +44,26 @@ def accounts(*, as_json: Json = False) -> None:
         return
     table(
         f"Accounts ({found.path if found.accounts else 'no file, so one account of the environment'})",
-        ("account", "exchange", "environment", "host", "key file", "used"),
+        ("account", "exchange", "environment", "host", "signs in with", "used"),
         [
             (
                 line.name,
                 line.exchange,
                 line.environment,
                 line.problem or line.host,
-                f"{line.key_file}{'' if line.key_is_there else ' (not there)'}",
+                _login(line),
                 "yes" if line.is_used else "",
             )
             for line in lines
         ],
     )
     _tell(found, is_chosen=bool(chosen))
+
+
+def _login(line: Line) -> str:
+    if not line.key_file:
+        return "" if line.problem else "its settings"
+    return f"{line.key_file}{'' if line.key_is_there else ' (not there)'}"
 
 
 def _line(account: Account, *, used: Account) -> Line:
@@ -71,6 +77,7 @@ def _line(account: Account, *, used: Account) -> Line:
         host, problem = registry.host(settings), ""
     except TradehookError as error:
         settings, host, problem = Settings(), "", error.message
+    has_key_file = registry.spec(settings.exchange).has_key_file
     try:
         is_there = settings.key_file.expanduser().is_file()
     except (OSError, RuntimeError, ValueError):
@@ -80,8 +87,8 @@ def _line(account: Account, *, used: Account) -> Line:
         exchange=settings.exchange,
         environment=account.values.get("environment", "") if problem else settings.environment,
         host=host,
-        key_file="" if problem else str(settings.key_file),
-        key_is_there=is_there and not problem,
+        key_file="" if problem or not has_key_file else str(settings.key_file),
+        key_is_there=is_there and has_key_file and not problem,
         is_used=account.name == used.name,
         problem=problem,
     )

@@ -1,8 +1,8 @@
-"""`tradehook doctor`: is everything in order, from the key file to the journal?"""
+"""`tradehook doctor`: is everything in order, from the login to the journal?"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -11,11 +11,17 @@ from tradehook.cli.output import DONE, console, exit_code, hint, print_json
 from tradehook.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tradehook.client import Client
+    from tradehook.contract import Option, Spec
+    from tradehook.desk.proofs import Proof
 
 _WARN_SKEW_SECONDS = 2.0
+
+
+class _Note(Exception):
+    """A check that found neither good nor bad, but something that a person should know."""
 
 
 @with_settings
@@ -25,18 +31,25 @@ def doctor(
         bool,
         typer.Option(
             "--place-test",
-            help="Also place a small limit order far from the market, look for it in the list, and cancel it.",
+            help="Also place a small limit buy far from the market, see whether it rests, and cancel it.",
         ),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Check key, address, sign-in, clock, budget and journal, one after the other. Trades nothing by itself."""
+    """Check login, address, clock, budget and journal, one after the other. Trades nothing by itself."""
+    from tradehook import registry
+
+    card = registry.spec(settings.exchange)
+    login = "key" if card.has_key_file else "login"
+    guesses = [option for option in card.options if option.is_guess and not settings.options.get(option.name)]
     findings: list[dict[str, Any]] = []
     opened: list[Client] = []
     steps: list[tuple[str, str | None, Callable[[], str]]] = [
-        ("environment", None, lambda: _environment(settings)),
-        ("key", None, lambda: _key(settings, opened)),
-        ("sign-in", "key", lambda: _sign_in(opened)),
+        ("environment", None, lambda: _environment(settings, card)),
+        *([("exchange", None, lambda: _note(card.warning))] if card.warning else []),
+        *([("unknowns", None, lambda: _note(_undecided(guesses, card)))] if guesses else []),
+        (login, None, lambda: _login(settings, opened)),
+        ("sign-in", login, lambda: _sign_in(opened, login)),
         ("clock", "sign-in", lambda: _clock(opened)),
         ("balances", "sign-in", lambda: _balances(opened)),
         ("budget", "sign-in", lambda: _budget(opened)),
@@ -75,6 +88,8 @@ def _run(name: str, check: Callable[[], str], settings: Settings) -> dict[str, A
 
     try:
         return {"check": name, "result": "ok", "message": check(), "exit_code": DONE}
+    except _Note as note:
+        return {"check": name, "result": "note", "message": str(note), "exit_code": DONE}
     except GuardRefused as error:
         # Not a fault: what is off is off on purpose, and said.
         return {"check": name, "result": "off", "message": error.message, "exit_code": DONE}
@@ -88,6 +103,7 @@ def _print(found: dict[str, Any]) -> None:
     mark, style = {
         "ok": ("ok   ", "green"),
         "off": ("off  ", "yellow"),
+        "note": ("note ", "yellow"),
         "wrong": ("WRONG", "red"),
         "skipped": ("-    ", "dim"),
     }[found["result"]]
@@ -95,26 +111,38 @@ def _print(found: dict[str, Any]) -> None:
     console().print(found["message"], markup=False)
 
 
-def _environment(settings: Settings) -> str:
-    return f"{settings.environment}, account {settings.account}"
+def _environment(settings: Settings, card: Spec) -> str:
+    return f"{settings.environment}, account {settings.account}, at {card.label}"
 
 
-def _key(settings: Settings, opened: list[Client]) -> str:
+def _note(text: str) -> NoReturn:
+    raise _Note(text)
+
+
+def _undecided(guesses: Sequence[Option], card: Spec) -> str:
+    """The settings with a guess for a default, and what that is; one sentence says where to decide them."""
+    from tradehook.settings import prefix_of
+
+    named = ", ".join(f"{option.name.upper()} ({option.default or 'not set'})" for option in guesses)
+    return (
+        f"{card.label} does not tell, and nobody decided: {named}. Set them as {prefix_of(card.name)}NAME, or in the "
+        f"file of accounts; docs/reference/{card.name.replace('_', '-')}.md says what hangs on each"
+    )
+
+
+def _login(settings: Settings, opened: list[Client]) -> str:
+    from tradehook import registry
     from tradehook.client import connect
 
     opened.append(connect(settings))
-    secrets = [option.name for option in opened[0].exchange.spec.options if option.is_secret]
-    if secrets:
-        given = [name for name in secrets if settings.options.get(name)]
-        return f"{' and '.join(given)} from the settings" if given else "none is needed: the sandbox's demo logs in"
-    return f"{settings.key_file}, readable by you alone"
+    return registry.describe_login(settings)
 
 
-def _sign_in(opened: list[Client]) -> str:
+def _sign_in(opened: list[Client], login: str) -> str:
     from tradehook.run import run
 
     uid = run(opened[0].exchange.account_id())
-    return f"{opened[0].exchange.host} accepted the key; account id {uid}"
+    return f"{opened[0].exchange.host} accepted the {login}; account id {uid}"
 
 
 def _clock(opened: list[Client]) -> str:
@@ -156,8 +184,11 @@ def _limits(opened: list[Client]) -> str:
 
 
 def _open_orders(opened: list[Client], *, is_json: bool, tries: bool) -> str:
-    """Whether the list of orders shows open ones: proved by trying, or said to be unproved."""
-    from tradehook.desk.proofs import LISTS_OPEN_ORDERS
+    """Whether the list of orders shows open ones, or limit orders rest where there is none; proved, or said not to be.
+
+    Nothing relies on what was not proved.
+    """
+    from tradehook.desk.proofs import LIMITS_REST, LISTS_OPEN_ORDERS
     from tradehook.run import run
 
     client = opened[0]
@@ -166,11 +197,22 @@ def _open_orders(opened: list[Client], *, is_json: bool, tries: bool) -> str:
 
         return place_test(client, tell=lambda text: None if is_json else hint(f"       {text}…"))
     account_id = run(client.exchange.account_id())
-    found = client.desk.journal.proofs.get(client.exchange.host, account_id, LISTS_OPEN_ORDERS)
+    cannot = client.exchange.spec.capabilities.cannot.get("orders")
+    name = LIMITS_REST if cannot else LISTS_OPEN_ORDERS
+    found = client.desk.journal.proofs.get(client.exchange.host, account_id, name)
+    if cannot:
+        _note(f"{cannot} tradehook concludes from the wallet, and never says filled. {_rests(found)}")
     if found is None:
         return "not proved whether the list shows them, so nothing relies on it; --place-test finds out"
     shows = "the list shows them" if found.is_true else "the list does not show them"
     return f"{shows}; proved {found.proved_at:%Y-%m-%d %H:%M} UTC: {found.detail}"
+
+
+def _rests(found: Proof | None) -> str:
+    if found is None:
+        return "Not proved whether a limit order rests; --place-test finds out"
+    rests = "A limit order rests" if found.is_true else "A limit order did NOT rest"
+    return f"{rests}; seen {found.proved_at:%Y-%m-%d %H:%M} UTC: {found.detail}"
 
 
 def _journal(settings: Settings) -> str:

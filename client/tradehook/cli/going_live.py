@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tradehook.client import Client
+    from tradehook.contract import Spec
     from tradehook.desk.limits import Limits
     from tradehook.models import Asset
 
@@ -36,7 +37,7 @@ def go_live(
 ) -> None:
     """Let orders be sent to a live exchange, step by step, within limits that you choose.
 
-    Checks key and clock, shows the balances, asks for the limits and the assets, and for the account's name at last.
+    Checks login and clock, shows the balances, asks for the limits and the assets, and for the account's name at last.
     Until then nothing is changed. It wants a person at a terminal.
     """
     from tradehook.client import connect
@@ -55,20 +56,24 @@ def go_live(
                 "to turn on. Choose a live one with --account NAME, or set TRADEHOOK_ENVIRONMENT=live."
             )
         made = _undo(client) if undo else _steps(client, settings)
+        card = client.exchange.spec
     if as_json:
         print_json({"account": settings.account, **made})
         return
-    _tell(settings, made, undo=undo)
+    _tell(settings, made, card, undo=undo)
 
 
-def _tell(settings: Settings, made: dict[str, Any], *, undo: bool) -> None:
+def _tell(settings: Settings, made: dict[str, Any], card: Spec, *, undo: bool) -> None:
     if undo:
         was = "is off" if made["version"] else "was never on"
         say(f"Live trading {was} for {settings.account}: it can be read, and orders can be canceled.", style="bold")
         return
     say(f"{settings.account} is live. Version {made['version']} of its limits holds.", style="bold")
     hint("What it may do: tradehook limits show. To stop: tradehook freeze. To turn it off: tradehook go-live --undo.")
-    hint("Whether the exchange lists open orders is proved by one small order: tradehook doctor --place-test")
+    if card.warning:
+        hint(f"What else {card.label} wants before its first order: docs/reference/{card.name.replace('_', '-')}.md")
+    proves = "the exchange lists open orders" if card.capabilities.can("orders") else "a limit order rests"
+    hint(f"Whether {proves} is proved by one small order: tradehook doctor --place-test")
 
 
 def _undo(client: Client) -> dict[str, Any]:
@@ -84,11 +89,14 @@ def _undo(client: Client) -> dict[str, Any]:
 
 def _steps(client: Client, settings: Settings) -> dict[str, Any]:
     """Everything that is looked at and asked, and only then what is written."""
+    from tradehook import registry
     from tradehook.desk.trading import EVERYWHERE, TradingState, scope_of
 
-    host = client.exchange.host
+    host, card = client.exchange.host, client.exchange.spec
     _step(1, "environment", f"{settings.environment}, account {settings.account}, {host}. This is real money.")
-    _step(2, "key", f"{settings.key_file}, readable by you alone")
+    if card.warning:
+        _say(f"     {card.warning}")
+    _step(2, "key" if card.has_key_file else "login", registry.describe_login(settings))
     whose = Whose.of(client, is_setting=True)
     _step(3, "clock", _clock(client))
     _step(4, "balances", f"of account id {whose.account_id}")
@@ -150,12 +158,14 @@ def _choose(client: Client, before: Limits | None) -> tuple[Limits, list[Asset]]
         chosen[name] = _ask(
             f"   {question}", default=amount(held) if held is not None else DEFAULTS[name], reading=_money(name)
         )
-    held = before.transfer if before is not None else None
-    chosen["transfer"] = _ask(
-        "   One transfer at most (none: no transfers)",
-        default=amount(held),
-        reading=lambda text: read("transfer", text),
-    )
+    chosen["transfer"] = None
+    if client.exchange.spec.capabilities.can("transfers"):
+        held = before.transfer if before is not None else None
+        chosen["transfer"] = _ask(
+            "   One transfer at most (none: no transfers)",
+            default=amount(held),
+            reading=lambda text: read("transfer", text),
+        )
     quote = client.exchange.spec.capabilities.default_quote
 
     def assets(text: str) -> list[Asset]:

@@ -20,6 +20,7 @@ app = typer.Typer(help="Make or bring an API key.", no_args_is_help=True, rich_m
 @with_settings
 def new(settings: Settings) -> None:
     """Make a key pair on this machine and show the public half, to be registered with the exchange."""
+    _check_has_keys(settings)
     from cryptography.hazmat.primitives import serialization
 
     from tradehook.exchanges.true_markets import keys
@@ -42,6 +43,7 @@ def finish(
     settings: Settings, key_id: Annotated[str, typer.Argument(help="The id that the exchange gave the key.")]
 ) -> None:
     """Join the key made by `keys new` with its id."""
+    _check_has_keys(settings)
     from tradehook.errors import ConfigurationError
     from tradehook.exchanges.true_markets import keys
 
@@ -66,6 +68,7 @@ def import_key(
     key_id: Annotated[str | None, typer.Option(help="The key's id, for a PEM file.")] = None,
 ) -> None:
     """Bring a key: checks it, and keeps a copy that only you can read."""
+    _check_has_keys(settings)
     from tradehook.exchanges.true_markets import keys
 
     identity = keys.parse_public_hint(key_id) if key_id else None
@@ -75,6 +78,19 @@ def import_key(
     keys.write_secret(settings.key_file, keys.bundle(signer.key_id, signer.private_key))
     _done(settings)
     hint(f"{file} is not needed any more: delete it, or lock it away.")
+
+
+def _check_has_keys(settings: Settings) -> None:
+    """Refuse where nothing is signed in with a key file. Raises `ConfigurationError`."""
+    from tradehook import registry
+    from tradehook.errors import ConfigurationError
+
+    card = registry.spec(settings.exchange)
+    if not card.has_key_file:
+        raise ConfigurationError(
+            f"{card.label} knows no key files: what signs in there are settings, see docs/reference/settings.md. "
+            "For another exchange, add --exchange true_markets."
+        )
 
 
 def _read(file: Path) -> bytes:

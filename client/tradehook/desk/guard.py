@@ -16,6 +16,7 @@ from tradehook.desk.worth import Ground
 from tradehook.errors import GuardRefused, TradehookError
 from tradehook.futures import SizedFuturesOrder
 from tradehook.models import SizedOrder
+from tradehook.settings import prefix_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -51,7 +52,7 @@ async def check(exchange: Exchange, *, limits: LimitsBook | None = None, is_canc
         return
     raise GuardRefused(
         f"The environment is called {exchange.environment}, but {exchange.host} did not sign in as a sandbox: "
-        "its token is not the sandbox's. Nothing was sent. Check TRADEHOOK_TRUE_MARKETS_URL.",
+        f"its token is not the sandbox's. Nothing was sent. Check {prefix_of(exchange.spec.name)}URL.",
         rule="environment",
         limit=exchange.environment,
         actual=exchange.host,

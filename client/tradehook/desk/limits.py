@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine, Row
 
-MONEY = frozenset({"USD", "USDC", "PYUSD"})
+MONEY = frozenset({"USD", "USDC", "PYUSD", "USDT"})
 """What counts as the account's money, one for one."""
 _LIVE_COOL_OFF_HOURS = 24
 

@@ -3,7 +3,7 @@
 The plan is an intent of its own (kind `plan`), each leg an order intent whose id follows from the plan's, and which
 names it as its parent. So a rerun after a crash makes no new plan: it continues the frozen one, and every leg that was
 sent returns what is stored. The plan's own state: PREPARED while unfinished, ACCEPTED when every leg was filled,
-REJECTED when one was refused or ended unfilled.
+REJECTED when one was refused or ended unfilled. Over several accounts it is the same, over one journal (`team.py`).
 
 A refusal of our own (a freeze, say) or an exchange out of reach leaves the plan unfinished, to be continued.
 """
@@ -11,19 +11,19 @@ A refusal of our own (a freeze, say) or an exchange out of reach leaves the plan
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tradehook.desk import guard
+from tradehook.desk import guard, team
 from tradehook.desk.intents import PLACED, State, check_intent_id, error_from_dict, error_to_dict
-from tradehook.desk.legs import LegOutcome, Legs, LegState, leg_intent_id
+from tradehook.desk.legs import DONE, LegOutcome, Legs, leg_intent_id, state_of
 from tradehook.errors import IntentConflict, InvalidInput, Rejected
-from tradehook.models import Balance, OrderStatus, Side, Unit
+from tradehook.models import Balance, Side, Unit
 from tradehook.rebalance import Goal, OnChain, Plan, Skip, plan
 from tradehook.run import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from decimal import Decimal
 
     from tradehook.contract import Exchange
     from tradehook.desk.intents import Intent
@@ -31,10 +31,7 @@ if TYPE_CHECKING:
     from tradehook.desk.submit import Desk
     from tradehook.models import Asset
 
-__all__ = ["LegOutcome", "PlanOutcome", "asked_before", "carry_out", "leg_intent_id", "make"]
-
-_PRICED_FOR = Decimal(100)
-"""Prices are asked for selling this much quote: small enough for every book, large enough for every lot."""
+__all__ = ["LegOutcome", "PlanOutcome", "accounts_before", "asked_before", "carry_out", "leg_intent_id", "make"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ class PlanOutcome:
     @property
     def problems(self) -> list[str]:
         """A line for each leg that was not filled."""
-        return [f"{leg.leg.in_words()}: {leg.state}: {leg.note}" for leg in self.legs if leg.state != "filled"]
+        return [f"{leg.leg.in_words()}: {leg.state}: {leg.note}" for leg in self.legs if not leg.is_done]
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dict of JSON types, for `--json` and XCom."""
@@ -113,7 +110,7 @@ async def _make(exchange: Exchange, goal: Goal) -> Plan:
 
 async def _price(exchange: Exchange, symbol: str, *, quote: str) -> tuple[Decimal, str]:
     """What one would fetch, and the name that the quote settles as."""
-    found = await exchange.get_quote(symbol, quote=quote, side=Side.SELL, quantity=_PRICED_FOR, unit=Unit.QUOTE)
+    found = await exchange.get_quote(symbol, quote=quote, side=Side.SELL, quantity=team.PRICED_FOR, unit=Unit.QUOTE)
     return found.price, found.quote
 
 
@@ -150,6 +147,7 @@ def carry_out(
     named: str = "",
     shown: Plan | None = None,
     is_unattended: bool = False,
+    others: Sequence[Desk] = (),
 ) -> PlanOutcome:
     """Rebalance at most once for this intent id. May be repeated: continues the frozen plan, sends no leg twice.
 
@@ -163,17 +161,22 @@ def carry_out(
         named: what the goal is called, for the record: `main, version 2`.
         shown: the plan that a person has seen; carried out as it is, or not at all.
         is_unattended: nobody looks on; see `Desk.place_order`.
+        others: the desks of more accounts, to rebalance all of them as one. The order makes no difference.
 
     Raises:
-        IntentConflict: the id stands for another goal, another account, or another plan than was shown.
+        IntentConflict: the id stands for another goal, other accounts, or another plan than was shown.
         GuardRefused: one of our limits said no; the plan can be continued when it no longer does.
         OutcomeUnknown: a leg may or may not have been placed. Nothing after it is sent.
         NetworkError, RateLimited: out of reach; the plan can be continued.
         InvalidInput: nothing could be planned; nothing was sent.
+        ConfigurationError: the accounts keep different journals; nothing was sent.
     """
     check_intent_id(intent_id)
-    run(guard.check(desk.exchange, limits=desk.journal.limits))
-    intent, was_frozen = _frozen(desk, goal, intent_id=intent_id, source=source, named=named, shown=shown)
+    desks = team.by_name((desk, *others))
+    for one in desks.values():
+        run(guard.check(one.exchange, limits=one.journal.limits))
+    desk = next(iter(desks.values()))  # the one that the plan itself is kept under
+    intent, was_frozen = _frozen(desks, goal, intent_id=intent_id, source=source, named=named, shown=shown)
     frozen = Plan.model_validate(intent.request)
     if was_frozen:
         tell(f"Continuing the plan of {intent.created_at:%Y-%m-%d %H:%M:%S} UTC.")
@@ -183,7 +186,7 @@ def carry_out(
         tell("This plan has come to its end before. Nothing is sent again.")
         return _stored(desk, intent, frozen)
     work = Legs(
-        desk,
+        desks,
         frozen,
         intent_id=intent.intent_id,
         source=source,
@@ -197,11 +200,17 @@ def carry_out(
 
 
 def _frozen(
-    desk: Desk, goal: Goal, *, intent_id: str, source: str, named: str, shown: Plan | None
+    desks: Mapping[str, Desk], goal: Goal, *, intent_id: str, source: str, named: str, shown: Plan | None
 ) -> tuple[Intent, bool]:
     """The plan's intent with its legs stored, and whether they were stored before."""
+    desk = next(iter(desks.values()))
     exchange = desk.exchange
-    asked = {"what": f"rebalance to {goal.in_words()}", "account": run(exchange.account_id()), **goal.to_dict()}
+    asked = {"what": f"rebalance to {goal.in_words()}", **goal.to_dict()}
+    if len(desks) > 1:
+        exchanges = {name: one.exchange for name, one in desks.items()}
+        asked["accounts"] = run(team.owners(exchanges))
+    else:
+        asked["account"] = run(exchange.account_id())
     if named:
         asked["named"] = named
     intent, _ = desk.journal.prepare(
@@ -216,7 +225,8 @@ def _frozen(
     )
     was_frozen = intent.request is not None
     if not was_frozen:
-        intent = desk.journal.settle(intent, (shown or make(exchange, goal)).to_dict())
+        made = shown or (make(exchange, goal) if len(desks) == 1 else team.make_across(exchanges, goal))
+        intent = desk.journal.settle(intent, made.to_dict())
     if shown is not None and Plan.model_validate(intent.request) != shown:
         raise IntentConflict(
             f"Intent {intent.intent_id} has another plan than the one you were shown. Nothing was sent. Look again: "
@@ -242,6 +252,13 @@ def asked_before(journal: Journal, intent_id: str) -> tuple[Goal, str, Plan | No
     return goal, str(asked.asked.get("named", "")), frozen
 
 
+def accounts_before(journal: Journal, intent_id: str) -> tuple[str, ...]:
+    """The accounts that a rebalance of this id is over, by name; none when it is over one, or there is none."""
+    asked = journal.find_exactly(intent_id)
+    accounts = asked.asked.get("accounts") if asked is not None and asked.kind == "plan" else None
+    return tuple(sorted(accounts)) if accounts else ()
+
+
 def _goal_of(intent: Intent) -> Goal:
     if intent.kind != "plan":
         raise InvalidInput(f"Intent {intent.intent_id} is no rebalance but {_a(intent.kind)}. Use a new intent id.")
@@ -253,10 +270,10 @@ def _a(kind: str) -> str:
 
 
 def _end(desk: Desk, intent: Intent, outcomes: tuple[LegOutcome, ...]) -> State:
-    """Close the plan, or leave it PREPARED while a leg waits."""
-    if any(outcome.state == "waiting" for outcome in outcomes):
+    """Close the plan, or leave it PREPARED while a leg waits, or nobody knows how it ended."""
+    if any(outcome.is_open for outcome in outcomes):
         return State.PREPARED
-    problems = [outcome for outcome in outcomes if outcome.state != "filled"]
+    problems = [outcome for outcome in outcomes if not outcome.is_done]
     if not problems:
         desk.journal.move(intent, State.ACCEPTED, what="done")
         return State.ACCEPTED
@@ -281,10 +298,9 @@ def _stored(desk: Desk, intent: Intent, frozen: Plan) -> PlanOutcome:
             outcomes.append(LegOutcome(leg, leg_id, "not sent", None, notes.get(number, ""), is_stored=True))
             continue
         order = stored.last_order
-        is_filled = order is not None and order.status is OrderStatus.FILLED
         note = notes.get(number) or (error_from_dict(stored.error).message if stored.error else "")
-        state: LegState = "filled" if is_filled else "failed"
-        outcomes.append(LegOutcome(leg, leg_id, state, order, "" if is_filled else note, is_stored=True))
+        state = state_of(order) if order is not None else "failed"
+        outcomes.append(LegOutcome(leg, leg_id, state, order, "" if state in DONE else note, is_stored=True))
     return PlanOutcome(
         intent_id=intent.intent_id, state=intent.state, plan=frozen, legs=tuple(outcomes), is_stored=True
     )

@@ -1,7 +1,8 @@
 """What was proved of an account, by trying it. What is not proved, nothing relies on.
 
 `lists_open_orders`: whether the list of orders shows those that rest in the book. Its documentation says no, a
-deployment was seen that does. `tradehook doctor --place-test` finds out with a real order, far from the market.
+deployment was seen that does. `limits_rest`: where no order can be asked about, whether a limit order rests, seen by
+what the wallet holds for it. `tradehook doctor --place-test` finds both out with a real order, far from the market.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 LISTS_OPEN_ORDERS = "lists_open_orders"
+LIMITS_REST = "limits_rest"
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,6 +205,8 @@ async def _conclude(attempts: Attempts, intent: Intent, settled: Settled, *, lis
         "balances_changed": changed,
         "clean_scans": list((intent.resolution or {}).get("clean_scans", [])),
     }
+    if why := (intent.resolution or {}).get("why_not_absent"):
+        evidence["why_not_absent"] = why
     if len(same) == 1 and not perhaps and (is_tagged or not is_shared):
         attempts.record(intent, State.MATCHED, made=same[0], what="matched", resolution=evidence)
     elif same or perhaps:

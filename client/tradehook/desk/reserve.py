@@ -25,6 +25,7 @@ from tradehook.desk.worth import WIDE, Ground
 from tradehook.errors import GuardRefused
 from tradehook.futures import SizedFuturesOrder
 from tradehook.models import Side, SizedOrder
+from tradehook.settings import prefix_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -124,7 +125,7 @@ def live_is_off(host: str, *, exchange: str) -> GuardRefused:
     return GuardRefused(
         f"Live trading is off for this account: {host} can be read, but nothing is sent to it. `tradehook go-live` "
         "turns it on, step by step. To trade in the sandbox, unset TRADEHOOK_ENVIRONMENT and "
-        "TRADEHOOK_TRUE_MARKETS_URL, or set them to one.",
+        f"{prefix_of(exchange)}URL, or set them to one.",
         rule="live",
         limit="read only",
         actual=host,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tradehook.desk.journal import Journal
     from tradehook.desk.reconcile import Patience
     from tradehook.desk.watch import Change
-    from tradehook.futures import NewFuturesOrder, SizedFuturesOrder
+    from tradehook.futures import FuturesOrder, NewFuturesOrder, SizedFuturesOrder
     from tradehook.models import NewOrder, Order, SizedOrder
     from tradehook.transfers import NewTransfer, SizedTransfer, Transfer
 
@@ -283,6 +283,11 @@ class Desk:
         """Read an intent's transfer at the exchange now, record it, return it."""
         transfer = run(self._attempts.follow(self.journal.get(intent_id)))
         return self.journal.get(intent_id).last_transfer or cast("Transfer", transfer)
+
+    def follow_futures(self, intent_id: str) -> FuturesOrder:
+        """Read an intent's futures order at the exchange now, record it, return it."""
+        order = run(self._attempts.follow(self.journal.get(intent_id)))
+        return self.journal.get(intent_id).last_futures or cast("FuturesOrder", order)
 
     def sweep(self) -> list[Change]:
         """Look at every open order and transfer of this account, and return what changed since the last time.

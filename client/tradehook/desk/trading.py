@@ -93,7 +93,7 @@ def check(connection: Connection, *, host: str, account_id: str, reduces: bool) 
             continue
         since = f"since {clock_of(row.changed_at)} by {row.changed_by}{': ' + row.why if row.why else ''}"
         if row.state == TradingState.REDUCING:
-            says = f"Only sells into money, and cancels, are let through {since}."
+            says = f"Only sells into money, closes of positions, and cancels are let through {since}."
         elif scope == EVERYWHERE:
             says = f"Trading is frozen {since}."
         else:

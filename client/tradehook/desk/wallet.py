@@ -82,9 +82,11 @@ def judge(
         return Verdict(
             OrderStatus.CANNOT_TELL, f"{seen}, and {others} other order{'s' if others > 1 else ''} may have done that"
         )
-    if is_whole(order, base=base, quote=quote):
-        return Verdict(OrderStatus.PROBABLY_FILLED, seen)
     spent = quote if order.side is Side.BUY else base
+    # What is still held may be the last hundredth of it, which a fee would look like.
+    rest_is_held = order.price is not None and 0 < spent.held <= WIDE.multiply(commitment(order)[1], _FEE)
+    if is_whole(order, base=base, quote=quote) and not rest_is_held:
+        return Verdict(OrderStatus.PROBABLY_FILLED, seen)
     if is_canceled:
         if spent.held <= 0 and not _contradicts(order, base, quote):
             return Verdict(OrderStatus.CANCELED, f"{seen}; nothing is held for it any more")
@@ -142,6 +144,11 @@ def _contradicts(order: SizedOrder, base: Move, quote: Move) -> bool:
     into, out = (base, quote) if order.side is Side.BUY else (quote, base)
     if into.total < 0 or out.total > 0 or (into.total > 0) != (out.total < 0):
         return True
+    if order.price is not None and order.unit is Unit.BASE:
+        went = -quote.total if order.side is Side.BUY else WIDE.multiply(-base.total, order.price)
+        came = WIDE.multiply(base.total, order.price) if order.side is Side.BUY else quote.total
+        if WIDE.multiply(went, 1 - _FEE) > came:
+            return True  # no limit order trades so dear
     if order.unit is Unit.BASE:
         return abs(base.total) > order.quantity
     return abs(quote.total) > WIDE.multiply(order.quantity, 1 + _FEE)

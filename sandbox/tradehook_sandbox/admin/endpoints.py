@@ -63,6 +63,7 @@ _ENDPOINTS: Final[dict[str, dict[str, Callable[[Errand], object]]]] = {
     "transfers": {"GET": money.get_transfers, "POST": money.end_transfer},
     "fintrusted/orders": {"GET": fintrusted.get_orders},
     "fintrusted/members": {"GET": fintrusted.get_members, "POST": fintrusted.set_member},
+    "fintrusted/keys": {"GET": fintrusted.get_keys, "POST": fintrusted.create_key},
     "fintrusted/deposit": {"POST": fintrusted.deposit},
     "fintrusted/pairs": {"GET": fintrusted.get_pairs, "POST": fintrusted.set_pair},
     "faults": {"GET": staging.get_faults, "POST": staging.add_fault, "DELETE": staging.remove_faults},

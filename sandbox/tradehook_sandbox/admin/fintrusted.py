@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _ORDERS_SHOWN: Final = 1_000
 _MOST_MEMBERS: Final = 1_000
+_MOST_KEYS: Final = 1_000
 _PLAY_EMAIL: Final = re.compile(r"[a-z0-9._+-]{1,60}@example\.(com|org|net)", re.ASCII)
 _TRUTHS: Final = ("is_disabled", "no_market_buys", "no_market_sells")
 _GUARDS: Final = ("min_sell_price", "max_buy_price")
@@ -99,6 +100,26 @@ def deposit(errand: Errand) -> object:
         raise Refusal(400, f"there are only {text_of(available)} {coin} available")
     exchange.floor.members.deposit(member, coin, units, at_micros=exchange.floor.now)
     return _member_row(errand, member)
+
+
+def get_keys(errand: Errand) -> object:
+    """All API keys, without their secrets."""
+    keys = errand.sandbox.fintrusted.keys
+    return {"data": [{"key": key.key, "member_id": key.member_id, "can_trade": key.can_trade} for key in keys]}
+
+
+def create_key(errand: Errand) -> object:
+    """`{"can_trade": true}` makes an API key whose secret is shown once; `email` where it is not the demo account's."""
+    exchange = errand.sandbox.fintrusted
+    exchange.open_demo()
+    content = errand.content("email", "can_trade")
+    member = exchange.floor.members.by_email(text_field({"email": DEMO_EMAIL, **content}, "email"))
+    if member is None:
+        raise Refusal(404, "there is no such member")
+    if len(list(exchange.keys)) >= _MOST_KEYS:
+        raise Refusal(400, f"there are {_MOST_KEYS} keys already")
+    made = exchange.keys.create(member, can_trade=truth_field({"can_trade": True, **content}, "can_trade"))
+    return {"key": made.key, "member_id": made.member_id, "can_trade": made.can_trade, "secret": made.secret}
 
 
 def get_pairs(errand: Errand) -> object:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from tradehook_sandbox.fintrusted import messages
 from tradehook_sandbox.fintrusted.calls import Refused
 from tradehook_sandbox.fintrusted.coins import BY_COIN, COINS, DOLLARS, SCALE
+from tradehook_sandbox.fintrusted.sessions import ISSUER
 from tradehook_sandbox.fintrusted.shapes import Moment, Page, Units, Word
 from tradehook_sandbox.walk import PRICE_SCALE
 
@@ -88,6 +89,8 @@ def get_user_info(visit: Visit) -> object:
         "memberLevel": Word("GENERAL", 0),
         "kycStatus": 0,
         "createTime": Moment(member.created_micros),
+        # As in a token: whoever signs requests has none to look into.
+        "iss": ISSUER,
     }
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tradehook_sandbox.clock import http_date, micros
 from tradehook_sandbox.fintrusted import messages
+from tradehook_sandbox.fintrusted.api_keys import ApiKey, ApiKeys
 from tradehook_sandbox.fintrusted.calls import Refused, Visit, read_form
 from tradehook_sandbox.fintrusted.floor import Floor
 from tradehook_sandbox.fintrusted.futures import Futures
@@ -101,8 +102,9 @@ class FinTrusted:
         self.floor = Floor(seed=seed, market=market, ledger=ledger, rules=rules)
         self.floor.now = self.floor.now if done_micros is None else done_micros
         self.sessions = Sessions(self.floor.members, rules)
+        self.keys = ApiKeys(self.floor.members, rules)
         self.spot = Spot(self.floor)
-        self.futures: FuturesDesk | None = Futures(self.floor)
+        self.futures: FuturesDesk = Futures(self.floor)
         self._now = now
         self._limit = RateLimit(rules)
 
@@ -110,17 +112,6 @@ class FinTrusted:
     def seed(self) -> int:
         """What all its chances follow from."""
         return self.floor.seed
-
-    @property
-    def futures_desk(self) -> FuturesDesk:
-        """Whoever trades futures here.
-
-        Raises:
-            Refused: nobody does.
-        """
-        if self.futures is None:
-            raise Refused("futures are not open here")
-        return self.futures
 
     def advance(self, seconds: float) -> None:
         """Everything due up to this moment has happened; an earlier moment changes nothing."""
@@ -139,8 +130,7 @@ class FinTrusted:
         earlier = self.floor.now - micros(seconds)
         self.floor.now = micros(seconds)
         self.spot.turn_back(earlier)
-        if self.futures is not None:
-            self.futures.turn_back(earlier)
+        self.futures.turn_back(earlier)
 
     def open_demo(self) -> Member:
         """The account that everybody may use; opened when FinTrusted is first asked for anything."""
@@ -162,7 +152,7 @@ class FinTrusted:
         self.open_demo()
         call = Call.read(request)
         try:
-            response = self._answer(call, now=now, seen=seen)
+            response = self._answer(request, call, now=now, seen=seen)
         except Refused as refused:
             response = failure(self.floor.rules, refused)
         # With no latency, what was just accepted happens before anybody looks again.
@@ -179,10 +169,12 @@ class FinTrusted:
     def audit(self) -> bool:
         """Whether every frozen purse holds exactly what the orders say."""
         expected = self.spot.frozen()
-        if self.futures is not None:
-            expected |= self.futures.frozen()
-        purses = [member.frozen for member in self.floor.members]
-        held = {(account, coin): units for account, coin, units in self.floor.ledger.balances() if account in purses}
+        expected |= self.futures.frozen()
+        held = {
+            (account, coin): units
+            for account, coin, units in self.floor.ledger.balances()
+            if account.startswith("fintrusted:") and "frozen" in account
+        }
         return all(self.floor.ledger.balance(*purse) == units for purse, units in expected.items()) and all(
             units == expected.get(purse, 0) for purse, units in held.items()
         )
@@ -195,11 +187,13 @@ class FinTrusted:
                 yield "member", str(member.member_id), member.as_json()
         for order_id in sorted(orders.changed):
             yield "order", order_id, orders[order_id].as_json()
+        for name in sorted(self.keys.changed):
+            yield "key", name, asdict(self.keys[name])
+        self.keys.changed.clear()
         members.changed.clear()
         orders.changed.clear()
-        if self.futures is not None:
-            for row_id, content in self.futures.unsaved():
-                yield "futures", row_id, content
+        for row_id, content in self.futures.unsaved():
+            yield "futures", row_id, content
 
     def facts(self) -> dict[str, Any]:
         """The little that a store keeps whole."""
@@ -217,20 +211,22 @@ class FinTrusted:
         for symbol, book in self.spot.books.items():
             book.depth_percent = facts["depth_percent"][symbol]
             self.spot.closures[symbol] = Closures(**facts["closures"][symbol])
-        kept: dict[str, list[tuple[str, Any]]] = {"member": [], "order": [], "futures": []}
+        kept: dict[str, list[tuple[str, Any]]] = {"member": [], "key": [], "order": [], "futures": []}
         for kind, row_id, content in rows:
             kept[kind].append((row_id, content))
         for _, content in kept["member"]:
             self.floor.members.add(Member(**content))
+        for _, content in kept["key"]:
+            self.keys.add(ApiKey(**content))
         for order in sorted((SpotOrder.restored(content) for _, content in kept["order"]), key=_number):
             self.spot.stand_again(order)
         self.spot.orders.changed.clear()
-        if self.futures is not None:
-            self.futures.restore(kept["futures"])
+        self.futures.restore(kept["futures"])
 
-    def _answer(self, call: Call, *, now: float, seen: float | None) -> Response:
+    def _answer(self, request: Request, call: Call, *, now: float, seen: float | None) -> Response:
         rules, now_micros = self.floor.rules, micros(now)
-        member = self.sessions.member_in(call.headers, now_micros=now_micros)
+        member = self.keys.member_in(request, call, now=now)
+        member = member or self.sessions.member_in(call.headers, now_micros=now_micros)
         self._limit.take(ANONYMOUS if member is None else str(member.member_id), now=now)
         route, rest = find(call.method, call.path, rules)
         if route.needs_token and member is None:
@@ -248,8 +244,7 @@ class FinTrusted:
 
     def _let_pass(self, at_micros: int) -> None:
         self.remember()
-        if self.futures is not None:
-            self.futures.advance(at_micros)
+        self.futures.advance(at_micros)
         self.floor.now = max(self.floor.now, at_micros)
         self.spot.move_to(self.floor.now)
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 HOUR: Final = 3_600 * MICROS
 DAY: Final = 24 * HOUR
-_SAMPLES: Final = 96
-"""Prices looked at within a day, for its highest and lowest."""
+_QUARTER: Final = HOUR // 4
+"""Between two prices that are looked at for a day's highest and lowest."""
 _CHANGE_SCALE: Final = 4
 _RATE_SCALE: Final = 8
 _VOLUMES: Final = {"BTC": 40, "ETH": 600}
@@ -45,10 +45,10 @@ _SHORT: Final = {
 def ticker(floor: Floor, pair: Pair, at_micros: int | None = None) -> dict[str, object]:
     """The last 24 hours of a pair, at a moment, by default now."""
     now = floor.now if at_micros is None else at_micros
-    moments = [now - DAY + DAY * number // _SAMPLES for number in range(_SAMPLES + 1)]
-    # What a sparkline shows lies between the day's low and high.
-    prices = [floor.price(pair.base, at) for at in (*moments, *_hours(now))]
-    opened, close, low = prices[0], prices[_SAMPLES], min(prices)
+    # At full quarters of hours, so that what a sparkline shows lies between the day's low and high.
+    first = (now - DAY) // _QUARTER * _QUARTER + _QUARTER
+    prices = [floor.price(pair.base, at) for at in (now - DAY, *range(first, now, _QUARTER), now)]
+    opened, close, low = prices[0], prices[-1], min(prices)
     change = close - opened
     if floor.rules.chg_by_low:
         share = divide_up(abs(change) * 10**_CHANGE_SCALE, low)

@@ -23,6 +23,7 @@ Language = Literal["english", "chinese"]
 LoginField = Literal["email", "username", "account", "loginName"]
 TokenPlace = Literal["authorization", "token", "string", "header"]
 TokenHeader = Literal["authorization", "x-auth-token"]
+HmacStyle = Literal["binance", "header_concat"]
 AuthCode = Literal[4000, 3000, 3011, 3012, 401]
 HomeShape = Literal["list", "groups", "map"]
 CoinShape = Literal["object", "list"]
@@ -81,6 +82,9 @@ class FinTrustedRules(StreamRules):
     token_seconds: Annotated[int, Says("How long a token lives.", 1, 31_536_000)] = 604_800
     single_session: Annotated[bool, Says("A login ends the one before.")] = False
     lenient_bearer: Annotated[bool, Says("`Bearer` before a token is taken, too.")] = False
+    hmac_style: Annotated[
+        HmacStyle, Says("How requests with an API key are signed: in their parameters, or in headers.")
+    ] = "binance"
     auth_code: Annotated[AuthCode, Says("The code of an answer to a missing or bad token.")] = 4000
     # --- market data ---
     home: Annotated[HomeShape, Says("quotations/home as a list, as groups that repeat coins, or as a map.")] = "list"

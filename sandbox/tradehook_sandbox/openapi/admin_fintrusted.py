@@ -56,6 +56,11 @@ _MEMBER: Final = record(
         "wallets": entries(record({"available": decimal(), "frozen": decimal()}), "By coin."),
     }
 )
+_KEY: Final = {
+    "key": text("What travels in the header `X-API-KEY`."),
+    "member_id": whole("Whose it is.", 1),
+    "can_trade": truth("Whether it may do more than read."),
+}
 _CLOSURES: Final = {
     "is_disabled": truth("Whether nobody may trade it."),
     "no_market_buys": truth(),
@@ -126,6 +131,25 @@ PATHS: Final[dict[str, Json]] = {
             ),
             examples={"example": {"email": "ann@example.com", "password": "secret"}},
             answers=_answers(_MEMBER, can_miss=True),
+        ),
+    },
+    "/fintrusted/keys": {
+        "get": operation(
+            "getKeys",
+            "API keys",
+            tag=TAG,
+            answers={200: answer("Without their secrets.", record({"data": items(record(_KEY))}))},
+        ),
+        "post": operation(
+            "createKey",
+            "Make an API key",
+            tag=TAG,
+            about="Its secret is shown once.",
+            body=record(
+                {"email": text(default="demo@example.com"), "can_trade": truth()}, optional=("email", "can_trade")
+            ),
+            examples={"example": {"can_trade": True}},
+            answers=_answers(record({**_KEY, "secret": text()}), can_miss=True),
         ),
     },
     "/fintrusted/deposit": {

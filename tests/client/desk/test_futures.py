@@ -352,10 +352,7 @@ def test_two_that_look_alike_are_for_a_person_to_tell_apart(world):
     desk = world.desk()
     world.fault("late_accept", status=503, delay_seconds=300)
     lose(desk)
-    exchange = world.exchange()
-    write = exchange.futures.write(run(exchange.futures.size(opening())))
-    request, _ = run(exchange.session.prepare(write.request))
-    run(exchange.session.send_once(request))
+    by_hand(world, opening())
     world.sandbox.clock.advance(301)
 
     desk.reconcile()
@@ -367,6 +364,37 @@ def test_two_that_look_alike_are_for_a_person_to_tell_apart(world):
     desk.resolve("f-1", f"placed:{newest}", by="lutz")
     assert place(desk).order.order_id in (newest, ours)
     assert len(world.filled()) == 2
+
+
+def by_hand(world, order: NewFuturesOrder) -> None:
+    """An order by a person, past the desk."""
+    exchange = world.exchange()
+    write = exchange.futures.write(run(exchange.futures.size(order)))
+    request, _ = run(exchange.session.prepare(write.request))
+    exchange.session.understand(run(exchange.session.send_once(request)), write.read)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        opening(side="short"),
+        opening("9"),
+        opening(contract="ETH/USDT"),
+        opening(price=Decimal(74100)),
+        opening(leverage=20),
+    ],
+    ids=["side", "contracts", "contract", "limit", "leverage"],
+)
+def test_what_somebody_else_sent_is_not_taken_for_ours(world, other):
+    desk = world.desk()
+    world.fault("error_before", status=503)
+    lose(desk)
+    by_hand(world, other)
+
+    desk.reconcile()
+
+    assert desk.journal.get("f-1").state is State.UNKNOWN
+    assert len(world.filled()) == 1
 
 
 def test_an_answer_without_an_id_is_believed_and_cannot_be_asked_about(make_futures_world):

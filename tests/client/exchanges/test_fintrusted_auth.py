@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs
 
 import pytest
@@ -11,6 +13,7 @@ from tests.client.exchanges.far import AT, EMAIL, GOLDEN, INFO, LOGIN, PASSWORD,
 
 from tradehook.errors import ConfigurationError, TradehookError, Unauthorized, UnexpectedResponse
 from tradehook.exchanges.fintrusted import signing
+from tradehook.lines.blocking import BlockingLine
 from tradehook.run import run
 from tradehook.wire import Request, Response, encode_form
 
@@ -243,3 +246,45 @@ def test_requests_are_not_signed_unless_that_is_asked_for(far):
     assert signing.signer(far.exchange().dialect) is None
     run(far.exchange().balances())
     assert "X-API-KEY" not in far.to(WALLETS)[0].headers
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Keeps what was sent, as it was sent."""
+
+    def do_GET(self):
+        length = int(self.headers.get("content-length") or 0)
+        self.server.heard = (self.path, self.rfile.read(length), dict(self.headers))
+        self.send_response(200)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def do_POST(self):
+        self.do_GET()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("style", [signing.BinanceStyle, signing.HeaderConcat])
+def test_what_was_signed_is_what_arrives_to_the_byte(method, style):
+    fields = (("symbol", "BTC/USDT"), ("note", "a b~c&d=\u00e9"))
+    with HTTPServer(("127.0.0.1", 0), Echo) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}/tx/uorder/list"
+        request = (
+            Request("GET", url, params=fields) if method == "GET" else Request("POST", url, body=encode_form(fields))
+        )
+        line = BlockingLine()
+        run(line.send(style("key", SECRET).sign(request, at_ms=AT_MS)))
+        line.close()
+        thread.join(10)
+        path, body, headers = server.heard
+    if style is signing.BinanceStyle:
+        content = path.partition("?")[2].encode() if method == "GET" else body
+        signed, _, signature = content.rpartition(b"&signature=")
+    else:
+        signed, signature = f"{AT_MS}{method}{path}".encode() + body, headers["signature"].encode()
+    assert signing.digest(SECRET, signed).encode() == signature

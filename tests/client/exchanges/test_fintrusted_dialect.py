@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import get_type_hints
 
@@ -191,3 +192,13 @@ def test_one_login_has_one_budget_and_its_name_gives_nothing_away():
 def test_the_types_of_the_readers_are_those_of_the_fields():
     hints = get_type_hints(Dialect, vars(reading) | {"Mapping": dict})
     assert set(hints) == {field.name for field in fields(Dialect)}
+
+
+def test_the_settings_page_has_a_row_for_each_option_and_the_sentence_is_where_the_refusal_says():
+    docs = Path(__file__).parents[3] / "docs" / "reference"
+    page = (docs / "settings.md").read_text()
+    for option in SPEC.options:
+        default = f"`{option.default}`" if option.default else ""
+        choices = ", ".join(f"`{choice}`" for choice in option.choices)
+        assert f"| `TRADEHOOK_FINTRUSTED_{option.name.upper()}` | {default} | {choices} | {option.says} |" in page
+    assert f"`{ALLOW_LIVE}`" in (docs / "fintrusted.md").read_text()

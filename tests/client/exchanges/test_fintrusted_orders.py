@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 import pytest
 from tests.client.exchanges.far import ADD, CANCEL, COIN, CONVERT, GOLDEN, THUMBS, WALLETS, no, ok
 
+from tradehook.desk.deeds import OrderDeed
 from tradehook.errors import (
     GuardRefused,
     InsufficientFunds,
@@ -168,6 +169,23 @@ def test_lots_tags_and_bounds_go_by_the_rules(far):
     assert ruled.bound_order(order, at=Decimal("74000.7")).price == 74001
     with pytest.raises(InvalidInput, match="smallest order"):
         ruled.bound_order(sized(plain, side="buy", amount="$5"), at=Decimal(74000))
+
+
+def test_a_slippage_that_could_not_be_told_is_refused_and_a_bound_is_kept(far):
+    exchange = far.exchange(market_buy_unit="forbid")
+    with pytest.raises(InvalidInput, match="--bounded"):
+        sized(exchange, side="sell", amount="0.001", max_slippage=Decimal(1))
+    for side, price in (("buy", 74740), ("sell", 73260)):
+        order = NewOrder.of("BTC/USDT", side=side, amount="$50", max_slippage=Decimal(1), bounded=True)
+        order = run(OrderDeed(order).settle(exchange))
+        assert (order.price, order.unit, order.bounded) == (price, Unit.BASE, True)
+        assert exchange.new_order(order)
+    far.answers[THUMBS] = ok([{"symbol": "ETH/BTC", "close": "0.04"}])
+    far.answers[CONVERT] = ok(0)
+    exchange = far.exchange()
+    order = sized(exchange, "ETH/BTC", side="sell", amount="1", max_slippage=Decimal(1), bounded=True)
+    with pytest.raises(InvalidInput, match="bound in BTC"):
+        exchange.bound_order(order, at=Decimal(3000))
 
 
 def test_markets_that_are_not_there_are_refused_with_those_that_are(far):

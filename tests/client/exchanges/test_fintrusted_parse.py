@@ -42,15 +42,6 @@ def test_what_has_no_list_is_said(content):
         parse.extract_list([0] * (parse.MOST_ROWS + 1))
 
 
-def test_pages_end_where_nothing_new_comes_whatever_they_count_from():
-    seen: set = set()
-    first = [{"orderId": "a"}, {"orderId": "b"}]
-    assert parse.new_rows(first, seen, size=2) == (first, False)
-    assert parse.new_rows(first, seen, size=2) == ([], True)
-    assert parse.new_rows([{"orderId": "b"}, {"orderId": "c"}], seen, size=2) == ([{"orderId": "c"}], False)
-    assert parse.new_rows([{"orderId": "d"}], seen, size=2) == ([{"orderId": "d"}], True)
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -210,13 +201,13 @@ def test_an_id_that_cannot_be_one_is_said():
 
 
 def test_numbers_for_a_status_mean_something_only_when_the_user_says_so():
-    assert parse.status_word(1, numeric=True) == ("1", "filled")
-    assert parse.status_word(1, numeric=False) == ("1", None)
-    assert parse.status_word({"code": 1, "name": "TRADING"}, numeric=False) == ("TRADING", "open")
-    assert parse.status_word("PARTIALLY_FILLED", numeric=False)[1] == "open"
-    assert parse.status_word("cancelled", numeric=False)[1] == "canceled"
-    assert parse.status_word("new word", numeric=True)[1] is None
-    assert parse.status_word(9, numeric=True)[1] is None
+    assert parse.status_word(1, numeric=True) == "COMPLETED"
+    assert parse.status_word(1, numeric=False) == "1"
+    assert parse.status_word({"code": 1, "name": "TRADING"}, numeric=False) == "TRADING"
+    assert parse.status_word({"code": 1}, numeric=True) == "COMPLETED"
+    assert parse.status_word("new word", numeric=True) == "new word"
+    assert parse.status_word(9, numeric=True) == "9"
+    assert parse.status_word(None, numeric=True) == "none"
 
 
 def test_a_member_is_a_number_never_a_person():

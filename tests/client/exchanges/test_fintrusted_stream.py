@@ -230,6 +230,15 @@ def test_every_way_of_writing_a_book(content):
     assert [(one.price, one.quantity) for one in (*book.item.bids, *book.item.asks)] == [(1, 2), (3, 4)]
 
 
+@pytest.mark.parametrize(
+    "level", [["NaN", 1], [1, "NaN"], [True, 1], [None, 1], [1], [], "x", 7, None, {"price": 1}, ["1e40", 1], [1, -1],
+              [0, 1], ["Infinity", 1], [[1], 1]],
+)  # fmt: skip
+def test_a_level_that_cannot_be_is_not_taken(level):
+    with pytest.raises(errors.UnexpectedResponse):
+        reader_of("depth").read({"channel": "depth.BTC/USDT", "data": {"bids": [[1, 1], level], "asks": []}})
+
+
 def test_one_sided_plates_make_a_book_together():
     sides = [
         {"channel": "depth.BTC/USDT", "data": {"direction": side, "items": [{"price": price, "amount": 1}]}}

@@ -85,6 +85,10 @@ class Trading(RuleBasedStateMachine):
             assert 0 <= held.frozen_volume <= held.volume > 0
             assert 0 <= held.frozen_margin <= held.margin
             assert 0 <= held.frozen_cost <= held.cost
+            closing = [order for order in self.waiting() if not order.is_open and order.key == held.key]
+            assert held.frozen_volume == sum(order.volume for order in closing)
+            assert held.frozen_margin == sum(order.margin for order in closing)
+            assert held.frozen_cost == sum(order.frozen_cost for order in closing)
 
     @invariant()
     def what_came_in_is_where_it_went(self) -> None:

@@ -254,12 +254,18 @@ def fuzz(caller_class, *, lives: int) -> None:
         if not turned.get("captcha"):
             field = turned.get("login_field", "email")
             _, caller.token = sandbox.fintrusted.sessions.login({field: names[field], "password": "demo"}, now_micros=0)
+        key = sandbox.fintrusted.keys.create(member, can_trade=True).key
         for _ in range(12):
             form, path = data.draw(BODIES), data.draw(PATHS)
             method = data.draw(st.sampled_from(["POST", "GET", "GET", "PUT", "é"]))
             token = data.draw(st.sampled_from([caller.token, caller.token, "", "a.b.c", "é", caller.token + "="]))
             name = {"x-auth-token": "X-Auth-Token"}.get(turned.get("token_header"), "Authorization")
-            response = caller.send(method, path, form, headers={name: token})
+            headers = {name: token}
+            if data.draw(st.integers(0, 5)) == 0:
+                headers |= {"X-API-KEY": data.draw(st.sampled_from([key, key, "é", ""]))}
+                headers |= {"timestamp": data.draw(NUMBER), "signature": data.draw(NUMBER)}
+                path += data.draw(st.sampled_from(["", "?timestamp=1790000000000&signature=x", "?signature=&&=%ff"]))
+            response = caller.send(method, path, form, headers=headers)
             assert response.status in (200, 400, 401, 404, 405, 429), response.body
             json.loads(response.body)
             sandbox.clock.advance(0.4)

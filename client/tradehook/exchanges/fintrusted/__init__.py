@@ -20,7 +20,7 @@ from tradehook.exchanges.fintrusted.auth import MEMBER, FinTrustedAuth
 from tradehook.exchanges.fintrusted.catalogue import Catalogue
 from tradehook.exchanges.fintrusted.futures import FinTrustedFutures
 from tradehook.exchanges.fintrusted.market import MarketData
-from tradehook.exchanges.fintrusted.options import OPTIONS
+from tradehook.exchanges.fintrusted.options import OPTIONS, WARNING
 from tradehook.exchanges.fintrusted.signing import FORM
 from tradehook.models import Quote, Side, Unit
 from tradehook.session import Session
@@ -63,6 +63,7 @@ SPEC: Final = Spec(
     requests_per_minute=1_200,
     capabilities=Capabilities(default_quote=parse.QUOTE, has_prices=True, cannot=_CANNOT),
     options=OPTIONS,
+    warning=WARNING,
 )
 SANDBOX_ISSUER: Final = "tradehook-sandbox"
 _ID_CLAIMS: Final = (MEMBER, "memberId", "id", "uid")

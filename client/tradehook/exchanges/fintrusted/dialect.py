@@ -15,6 +15,7 @@ from tradehook.amounts import parse_decimal, parse_market
 from tradehook.errors import ConfigurationError, InvalidInput
 from tradehook.exchanges.fintrusted.options import OPTIONS
 from tradehook.models import instrument
+from tradehook.settings import prefix_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 MarketBuyUnit = Literal["forbid", "quote", "base"]
 HmacStyle = Literal["none", "binance", "header_concat"]
 
-_PREFIX: Final = "TRADEHOOK_FINTRUSTED_"
+_PREFIX: Final = prefix_of("fintrusted")
 _MOST_REQUESTS: Final = 1_200
 _HEADER: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}", re.ASCII)
 _FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}", re.ASCII)

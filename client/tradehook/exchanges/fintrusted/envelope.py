@@ -104,6 +104,7 @@ TEXTS: Final[tuple[tuple[str, type[ResponseError]], ...]] = (
 """What the general code 500 means, by a part of its text in any letter case. The text itself is always shown."""
 _CONTROL: Final = frozenset({"code", "success", *_TEXT_NAMES})
 _SYMBOL_ALONE: Final = re.compile(r"[A-Z]{2,10}", re.ASCII)
+_NO_SYMBOLS: Final = frozenset({"ERROR", "FAIL", "FAILED", "FAILURE"})
 
 
 class Answer(NamedTuple):
@@ -184,15 +185,20 @@ def _of_object(body: dict[str, Any], response: Response, dialect: Dialect) -> An
         return Answer(body.get("data", beside or None), has_code=True)
     text = _text(body, dialect)
     if not says_no and _may_be_yes(body, code, text, dialect):
-        raise unexpected(f"its code {safe_text(code)} is not known, but it does not sound like a no")
+        raise unexpected(f"its code is {safe_text(code)}, but it does not sound like a no")
     raise _refusal(response, code, text, dialect)
 
 
 def _may_be_yes(body: Mapping[str, Any], code: str | None, text: str, dialect: Dialect) -> bool:
-    """Whether a code that nobody knows may mean that it was done: a doubt, where money is concerned."""
-    if code in CODES or code in dialect.auth_error_codes:
+    """Whether a code that nobody knows, or that its own words contradict, may mean that it was done.
+
+    Where money is concerned, that is a doubt.
+    """
+    if code in dialect.auth_error_codes:
         return False
-    return body.get("success") is True or text.lower().rstrip(".!") in _SOUNDS_LIKE_YES or not text
+    if text.lower().rstrip(".!") in _SOUNDS_LIKE_YES or body.get("success") is True:
+        return True
+    return code not in CODES and not text
 
 
 def _refused_by_status(response: Response, dialect: Dialect) -> TradehookError:
@@ -237,7 +243,7 @@ def _refusal(response: Response, code: str | None, text: str, dialect: Dialect) 
     if kind is Rejected:
         lower = text.lower()
         kind = next((found for part, found in TEXTS if part in lower), Rejected)
-        if _SYMBOL_ALONE.fullmatch(text):
+        if kind is Rejected and _SYMBOL_ALONE.fullmatch(text) and text not in _NO_SYMBOLS:
             kind = InsufficientFunds  # one relative forgets the words and names what is missing alone
     details: dict[str, Any] = {"status": response.status, "code": safe_text(code) or None, "exchange": EXCHANGE}
     if kind is RateLimited:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from tradehook.errors import ConfigurationError
 from tradehook.exchanges.fintrusted import SPEC, FinTrusted, is_live_address, new_budget
@@ -28,12 +30,9 @@ def open_account(settings: Settings, line: Line) -> FinTrusted:
         ConfigurationError: a setting cannot be used, nobody is named, or a live account was not asked for in words.
     """
     url = settings.url or SPEC.hosts[settings.environment]
-    is_sandbox = settings.environment == "sandbox" and not is_live_address(url)
-    dialect = Dialect.parse(settings.options, is_sandbox=is_sandbox)
+    dialect = _dialect(settings, url)
     if settings.environment == "live" or is_live_address(url):
         _check_live(url, dialect)
-    if is_sandbox and not dialect.has_credentials and not dialect.email:
-        dialect = replace(dialect, email=_DEMO_EMAIL, password=_DEMO_PASSWORD)
     if settings.needs_key and not dialect.has_credentials:
         raise ConfigurationError(
             "There is nothing to log in to FinTrusted with: set TRADEHOOK_FINTRUSTED_TOKEN, or "
@@ -54,8 +53,34 @@ def open_account(settings: Settings, line: Line) -> FinTrusted:
     )
 
 
+def describe_login(settings: Settings) -> str:
+    """Who logs in and with what, for a person; never a secret.
+
+    Raises:
+        ConfigurationError: a setting cannot be used.
+    """
+    dialect = _dialect(settings, settings.url or SPEC.hosts[settings.environment])
+    if dialect.hmac_style != "none":
+        return "requests are signed with the API key of the settings"
+    if dialect.token:
+        return "a token from the settings, of a login elsewhere"
+    if dialect.email and not settings.options.get("email"):
+        return f"{_DEMO_EMAIL}, the sandbox's demo, logs in with its password"
+    return f"{dialect.email} logs in with a password from the settings" if dialect.email else "nobody is named"
+
+
+def _dialect(settings: Settings, url: str) -> Dialect:
+    """The settings, read; with the demo's login where nobody is named in a sandbox."""
+    is_sandbox = settings.environment == "sandbox" and not is_live_address(url)
+    dialect = Dialect.parse(settings.options, is_sandbox=is_sandbox)
+    if is_sandbox and not dialect.has_credentials and not dialect.email:
+        return replace(dialect, email=_DEMO_EMAIL, password=_DEMO_PASSWORD)
+    return dialect
+
+
 def _check_live(url: str, dialect: Dialect) -> None:
-    if not url.startswith("https:"):
+    # On this machine nothing travels: a sandbox that plays the live exchange is rehearsed with over http.
+    if not url.startswith("https:") and not _is_loopback(url):
         raise ConfigurationError(
             "A live FinTrusted is reached by https only: over http, password and token would travel in clear text."
         )
@@ -63,6 +88,14 @@ def _check_live(url: str, dialect: Dialect) -> None:
         raise ConfigurationError(
             "No live FinTrusted account is opened: nobody has vouched for this exchange, its page promises what it "
             "does not describe, and its login hands over your password, which can do everything that you can. Use the "
-            "sandbox. Whoever wants it anyway writes the sentence out that is in docs/explanation/fintrusted.md, as "
+            "sandbox. Whoever wants it anyway writes the sentence out that is in docs/reference/fintrusted.md, as "
             "TRADEHOOK_FINTRUSTED_ALLOW_LIVE, and then runs tradehook go-live."
         )
+
+
+def _is_loopback(url: str) -> bool:
+    """Whether the address is this machine, in figures: a name could lead elsewhere."""
+    try:
+        return ipaddress.ip_address(urlsplit(url).hostname or "").is_loopback
+    except ValueError:
+        return False

@@ -12,6 +12,12 @@ from tradehook.contract import Option
 ALLOW_LIVE: Final = "FinTrusted is unverified and I may lose everything I put there"
 """What has to be written out before a live account is opened at all; `tradehook go-live` is the second step."""
 
+WARNING: Final = (
+    "FinTrusted is unverified: nobody has vouched for it, its page promises what it does not describe, and its login "
+    "hands over your password, which can do everything that you can. A live account needs two steps: the sentence of "
+    "docs/reference/fintrusted.md in TRADEHOOK_FINTRUSTED_ALLOW_LIVE, and then tradehook go-live."
+)
+
 _YES_OR_NO: Final = ("true", "false")
 _STYLES: Final = ("slash", "concat", "underscore", "dash")
 
@@ -42,7 +48,10 @@ OPTIONS: Final = (
     Option("server_tz", "The zone of times that are written without one.", "UTC+8"),
     # How orders are written.
     Option(
-        "type_codes", "The codes of limit and market orders. Relatives have them the other way.", "limit=0,market=1"
+        "type_codes",
+        "The codes of limit and market orders. Relatives have them the other way.",
+        "limit=0,market=1",
+        is_guess=True,
     ),
     Option("direction_codes", "The codes of the two sides.", "buy=0,sell=1"),
     Option(
@@ -56,6 +65,7 @@ OPTIONS: Final = (
         "What the amount of a market buy counts. Without it: quote in the sandbox, and live none are sent.",
         "",
         ("forbid", "quote", "base"),
+        is_guess=True,
     ),
     Option("market_price_param", "The price that market orders are sent with; - sends none.", "0"),
     Option("cancel_id_param", "What the cancel form calls the order's id.", "orderId"),
@@ -76,6 +86,7 @@ OPTIONS: Final = (
         "How futures orders are written; none sends none.",
         "none",
         ("none", "family_default", "seed_like"),
+        is_guess=True,
     ),
     # The stream.
     Option("stream_url", "Where the stream is, where it is not the environment's own."),

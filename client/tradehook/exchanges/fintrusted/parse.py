@@ -16,11 +16,11 @@ from tradehook.exchanges.fintrusted.envelope import safe_text, unexpected
 from tradehook.models import Balance, instrument
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import timezone
 
 QUOTE: Final = "USDT"
-QUOTES: Final = ("USDT", "USDC", "USD", "BTC", "ETH")
+QUOTES: Final = ("USDT", "USDC")
 """How a market that is written without a sign in between may end."""
 STABLE: Final = frozenset({"USDT", "USDC", "USD", "DAI", "BUSD", "TUSD", "FDUSD"})
 MOST_ROWS: Final = 20_000
@@ -42,11 +42,6 @@ _IDS: Final = ("orderId", "orderNo", "order_id", "id")
 _COIN: Final = re.compile(r"[A-Z][A-Z0-9]{0,14}", re.ASCII)
 _ORDER_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 _STATUS_ORDER: Final = ("TRADING", "COMPLETED", "CANCELED", "OVERTIMED")
-_STATUS_WORDS: Final = {
-    "TRADING": "open", "NEW": "open", "OPEN": "open", "COMPLETED": "filled", "FILLED": "filled", "DONE": "filled",
-    "CANCELED": "canceled", "CANCELLED": "canceled", "REVOKED": "canceled", "OVERTIMED": "canceled",
-    "EXPIRED": "canceled",
-}  # fmt: skip
 
 
 # --- parts --------------------------------------------------------------------------------------------------------
@@ -138,20 +133,6 @@ def _find_list(value: Any, *, key: str, depth: int) -> list[Any] | None:
     return None
 
 
-def new_rows(rows: list[Any], seen: set[Hashable], *, size: int) -> tuple[list[Any], bool]:
-    """The rows of a page that were not seen before, and whether it is the last.
-
-    Where pages are counted from is not known, so the end is a page that is short or brings nothing new.
-    """
-    fresh = []
-    for row in rows:
-        identity = str(next((row[name] for name in _IDS if row.get(name)), row) if isinstance(row, dict) else row)
-        if identity not in seen:
-            seen.add(identity)
-            fresh.append(row)
-    return fresh, not fresh or len(rows) < size
-
-
 # --- markets ------------------------------------------------------------------------------------------------------
 
 
@@ -162,7 +143,7 @@ def market(text: object) -> tuple[str, str] | None:
     parts = re.split(r"[/_-]", text.strip().upper())
     if len(parts) == 1:
         word = parts[0]
-        end = next((quote for quote in QUOTES[:2] if word.endswith(quote) and len(word) > len(quote)), None)
+        end = next((quote for quote in QUOTES if word.endswith(quote) and len(word) > len(quote)), None)
         parts = [word.removesuffix(end), end] if end else [word, QUOTE]
     if len(parts) != 2 or not all(_COIN.fullmatch(part) for part in parts) or parts[0] == parts[1]:
         return None
@@ -371,17 +352,15 @@ def order_id(content: Any) -> str | None:
     return value if any(sign.isdigit() for sign in value) else None
 
 
-def status_word(value: Any, *, numeric: bool) -> tuple[str, str | None]:
-    """The exchange's own word for how an order stands, and what it means, where that is known.
+def status_word(value: Any, *, numeric: bool) -> str:
+    """The exchange's own word for how an order stands.
 
-    Numbers are taken by their order only where the user says that they may be.
+    Numbers are taken by their order only where the user says that they may be; else they stay what they are.
     """
     if isinstance(value, dict):
         value = value.get("name") or value.get("code")
     text = safe_text(str(value) if isinstance(value, int) and not isinstance(value, bool) else value)[:40]
-    word = text.upper()
-    if re.fullmatch(r"\d", word, re.ASCII):
-        known = int(word) < len(_STATUS_ORDER) and numeric
-        word = _STATUS_ORDER[int(word)] if known else ""
-    meaning = "open" if word.startswith("PARTIAL") else _STATUS_WORDS.get(word)
-    return (text or "none"), meaning
+    is_number = numeric and re.fullmatch(r"\d", text, re.ASCII) is not None
+    if is_number and int(text) < len(_STATUS_ORDER):
+        text = _STATUS_ORDER[int(text)]
+    return text or "none"

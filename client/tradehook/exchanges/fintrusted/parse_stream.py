@@ -7,7 +7,8 @@ stream. A known channel with a figure that cannot be true is `UnexpectedResponse
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from tradehook.exchanges.fintrusted import parse
@@ -17,8 +18,7 @@ from tradehook.wire import decode_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime, timezone
-    from decimal import Decimal
+    from datetime import timezone
 
 Sides = tuple[dict["Decimal", "Decimal"], dict["Decimal", "Decimal"]]
 """Bids and asks: what is offered at each price."""
@@ -51,6 +51,9 @@ _AMOUNT: Final = ("amount", "quantity", "qty", "size", "volume", "q", "v")
 _BIDS: Final = ("bids", "bid", "buy", "b")
 _ASKS: Final = ("asks", "ask", "sell", "a")
 _OPENED: Final = ("time", "t", "openTime", "ts", "timestamp")
+_SECONDS_END: Final[int] = 10**11
+_MILLISECONDS_END: Final[int] = 10**14
+_LARGEST: Final = Decimal(10) ** 30
 _LONGEST_MONTH: Final = 31 * 86_400
 _STEPS: Final = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
@@ -162,6 +165,22 @@ def _rows(content: Any) -> list[Any]:
     return rows
 
 
+def _figure(row: Mapping[str, Any], names: tuple[str, ...]) -> Decimal | None:
+    """The number under the first of these names that has one. Most are there under the first, and plain."""
+    for name in names:
+        value = row.get(name)
+        if value is not None and (found := parse.number(value, name)) is not None:
+            return found
+    return None
+
+
+def moment(value: object, *, zone: timezone) -> datetime | None:
+    """A moment as `parse.time` reads it; milliseconds, which are usual, without detours."""
+    if type(value) is int and _SECONDS_END <= value < _MILLISECONDS_END:
+        return datetime.fromtimestamp(value / 1_000, UTC)
+    return parse.time(value, zone=zone)
+
+
 # --- what channels say --------------------------------------------------------------------------------------------
 
 
@@ -181,7 +200,7 @@ def trades(content: Any, *, market: tuple[str, str], zone: timezone, now: dateti
     found = []
     for row in _rows(content):
         body = parse.mapping(row)
-        price, quantity = parse.first(body, _PRICE), parse.first(body, _AMOUNT)
+        price, quantity = _figure(body, _PRICE), _figure(body, _AMOUNT)
         if price is None or quantity is None or price <= 0 or quantity <= 0:
             raise unexpected("a trade has no price or no amount")
         at = next((body[name] for name in ("time", "ts", "timestamp", "t", "T") if body.get(name) is not None), None)
@@ -192,7 +211,7 @@ def trades(content: Any, *, market: tuple[str, str], zone: timezone, now: dateti
                 price=price,
                 quantity=quantity,
                 side=_side(body.get("direction", body.get("side"))),
-                at=parse.time(at, zone=zone) or now,
+                at=moment(at, zone=zone) or now,
             )
         )
     return found
@@ -227,17 +246,34 @@ def is_one_sided(content: Any) -> bool:
 def _levels(value: Any) -> dict[Decimal, Decimal]:
     if isinstance(value, dict) and "items" in value:
         value = value["items"]
-    found: dict[Decimal, Decimal] = {}
-    for row in _rows(value):
-        if isinstance(row, list) and len(row) >= 2:
-            price, quantity = parse.number(row[0], "a level"), parse.number(row[1], "a level")
-        else:
-            body = parse.mapping(row)
-            price, quantity = parse.first(body, _PRICE), parse.first(body, _AMOUNT)
-        if price is None or quantity is None or price <= 0 or quantity < 0:
-            raise unexpected("a level has no price or no amount")
-        found[price] = quantity
+    try:
+        # Not by `parse.number`: there may be hundreds of them, many times a second. They are looked at together.
+        found = {_plain(price): _plain(quantity) for price, quantity in map(_pair, _rows(value))}
+        can_be = not found or (
+            0 < min(found) <= max(found) < _LARGEST and 0 <= min(found.values()) <= max(found.values()) < _LARGEST
+        )
+    except (ArithmeticError, ValueError, TypeError, LookupError):
+        raise unexpected("a level is not two numbers") from None
+    if not can_be:
+        raise unexpected("a level cannot be")
     return found
+
+
+def _pair(row: Any) -> tuple[Any, Any]:
+    """What stands for price and quantity in a level."""
+    if type(row) is list:
+        return row[0], row[1]
+    body = parse.mapping(row)
+    return _figure(body, _PRICE), _figure(body, _AMOUNT)
+
+
+def _plain(value: Any) -> Decimal:
+    """A figure as a number. Raises `ArithmeticError` or `TypeError` where it is none; NaN fails when compared."""
+    if type(value) is str or type(value) is int:
+        return Decimal(value)
+    if type(value) is Decimal:
+        return value
+    raise TypeError
 
 
 def depth(market: tuple[str, str], bids: Mapping[Decimal, Decimal], asks: Mapping[Decimal, Decimal]) -> Depth:
@@ -245,8 +281,8 @@ def depth(market: tuple[str, str], bids: Mapping[Decimal, Decimal], asks: Mappin
     return Depth(
         symbol=market[0],
         quote=market[1],
-        bids=tuple(DepthLevel(price=price, quantity=bids[price]) for price in sorted(bids, reverse=True)),
-        asks=tuple(DepthLevel(price=price, quantity=asks[price]) for price in sorted(asks)),
+        bids=tuple(map(DepthLevel._make, sorted(bids.items(), reverse=True))),
+        asks=tuple(map(DepthLevel._make, sorted(asks.items()))),
     )
 
 
@@ -277,10 +313,10 @@ def _bar(row: Any, *, market: tuple[str, str], interval: str, zone: timezone) ->
     else:
         body = parse.mapping(row)
         opened = next((body[name] for name in _OPENED if body.get(name) is not None), None)
-        figures = [parse.first(body, names) for names in (_OPEN, _HIGH, _LOW, _CLOSE)]
-        volume = parse.first(body, _VOLUME)
+        figures = [_figure(body, names) for names in (_OPEN, _HIGH, _LOW, _CLOSE)]
+        volume = _figure(body, _VOLUME)
         closed = next((body[name] for name in _CLOSED if name in body), None)
-    at = parse.time(opened, zone=zone)
+    at = moment(opened, zone=zone)
     whole = [figure for figure in figures if figure is not None and figure > 0]
     if at is None or len(whole) < 4 or whole[1] < max(whole) or whole[2] > min(whole):
         raise unexpected("a candle has no time, or prices that cannot be")

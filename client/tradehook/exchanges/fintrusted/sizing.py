@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from tradehook.amounts import Amount, plain
 from tradehook.errors import GuardRefused, InvalidInput
 from tradehook.exchanges.fintrusted.envelope import EXCHANGE
+from tradehook.exchanges.fintrusted.parse import STABLE
 from tradehook.models import Side, SizedOrder, Unit
 
 if TYPE_CHECKING:
@@ -66,7 +67,14 @@ def size(order: NewOrder, *, price: Decimal, balances: Sequence[Balance], dialec
     rules = dialect.rules(order.market)
     if order.price is not None:
         _check_price(order.price, rules)
-    if order.price is None and order.side is Side.BUY:
+    if order.max_slippage is not None and not order.bounded:
+        raise InvalidInput(
+            "FinTrusted tells the last price and not what a quantity would get, so a slippage cannot be told before. "
+            "Add --bounded: then it is sent as a limit that it cannot trade past.",
+            exchange=EXCHANGE,
+        )
+    # A bounded one is sent as a limit order, whose amount is no question.
+    if order.price is None and order.side is Side.BUY and not order.bounded:
         check_market_buy(order, dialect=dialect, price=price)
     quantity, unit, is_typed = _asked(order, price=price, balances=balances, dialect=dialect)
     step = _step(rules, unit)
@@ -102,6 +110,11 @@ def size(order: NewOrder, *, price: Decimal, balances: Sequence[Balance], dialec
 
 def bound(order: SizedOrder, *, at: Decimal, dialect: Dialect) -> SizedOrder:
     """A market order as a limit at a price, never worse than that; see `Exchange.bound_order`."""
+    if order.quote not in STABLE:
+        raise InvalidInput(
+            f"Prices are told in dollars, so a bound in {order.quote} cannot be told. Give a limit price instead.",
+            exchange=EXCHANGE,
+        )
     rules = dialect.rules(order.market)
     tick, step = rules.price or LAST_PLACE, rules.amount or LAST_PLACE
     toward = ROUND_FLOOR if order.side is Side.BUY else ROUND_CEILING

@@ -94,7 +94,7 @@ def _accepted(found: envelope.Answer, order: SizedOrder, *, kind: str, dialect: 
     if order_id is None and (not found.has_code or found.payload is False):
         raise envelope.unexpected("nothing says whether the order was taken")
     told = found.payload if isinstance(found.payload, dict) else {}
-    word, _ = parse.status_word(told.get("status"), numeric=dialect.numeric_status)
+    word = parse.status_word(told.get("status"), numeric=dialect.numeric_status)
     return Order(
         order_id=order_id or f"{UNNAMED}{uuid.uuid4().hex[:12]}",
         status=OrderStatus.ACCEPTED,

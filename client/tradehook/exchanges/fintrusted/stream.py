@@ -27,7 +27,7 @@ from tradehook.errors import (
     Unauthorized,
     Unavailable,
 )
-from tradehook.exchanges.fintrusted import parse, parse_stream, stream_frames
+from tradehook.exchanges.fintrusted import parse_stream, stream_frames
 from tradehook.exchanges.fintrusted.envelope import EXCHANGE
 from tradehook.exchanges.fintrusted.parse_stream import Control, Frame
 from tradehook.listening import Heard, Lost, Profile
@@ -147,7 +147,7 @@ class Reader:
                 return (PriceUpdate(topic=Topic.PRICE_CANDLES, item=item, at=at),)
 
     def _at(self, frame: Frame) -> datetime:
-        return parse.time(frame.at, zone=self._dialect.server_tz) or self._now()
+        return parse_stream.moment(frame.at, zone=self._dialect.server_tz) or self._now()
 
     def _is_next(self, ear: _Ear, frame: Frame) -> bool:
         """Whether the frame is new. Raises `Disconnected` when one before it was left out."""
@@ -215,7 +215,9 @@ class Reader:
             ear.tells_closed = ear.tells_closed or bar.is_closed is not None
             has_follower = number + 1 < len(found)
             is_closed = bar.is_closed if bar.is_closed is not None else has_follower
-            kline = bar.kline.model_copy(update={"is_closed": is_closed})
+            kline = bar.kline
+            if kline.is_closed is not is_closed:
+                kline = kline.model_copy(update={"is_closed": is_closed})
             if ear.closed_at is not None and kline.opened_at <= ear.closed_at:
                 continue
             if is_from_snapshot and is_closed and not may_fill:

@@ -52,6 +52,7 @@ SPEC = Spec(
     },
     live_domains=("truemarkets.co", "truex.co"),
     requests_per_minute=100,
+    has_key_file=True,
     capabilities=Capabilities(
         chains=("solana", "base"),
         default_quote=sizing.BOOK_CURRENCY,

@@ -41,6 +41,11 @@ def open_account(settings: Settings, line: Line) -> TrueMarkets:
     )
 
 
+def describe_login(settings: Settings) -> str:
+    """Which key signs in, for a person."""
+    return f"{settings.key_file}, readable by you alone" if settings.key is None else "the key of the connection"
+
+
 def _signer(settings: Settings) -> keys.Signer:
     try:
         if settings.key is None:

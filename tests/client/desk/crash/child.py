@@ -12,7 +12,9 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
+import child_fintrusted
 import naive
+from child_names import BLIND
 from points import Point, Tracer
 
 from tradehook.amounts import parse_amount
@@ -24,6 +26,7 @@ from tradehook.desk.limits import Limits
 from tradehook.desk.proofs import LISTS_OPEN_ORDERS
 from tradehook.desk.submit import Desk
 from tradehook.errors import TradehookError
+from tradehook.exchanges.fintrusted import FinTrusted
 from tradehook.exchanges.true_markets import TrueMarkets, keys
 from tradehook.lines.blocking import BlockingLine
 from tradehook.models import NewOrder
@@ -107,6 +110,13 @@ class Place:
     def desk(self) -> Desk:
         return Desk(self.exchange(), journal=Journal.open(self.journal), account="main")
 
+    def fintrusted(self) -> FinTrusted:
+        line = ShiftedLine(self.url, self.offset)
+        return child_fintrusted.exchange(line, url=self.url, timeout_seconds=TIMEOUT_SECONDS)
+
+    def blind_desk(self) -> Desk:
+        return Desk(self.fintrusted(), journal=Journal.open(self.journal), account="fintrusted")
+
 
 def prepare_journal(place: Place) -> None:
     """A journal as an operator has it before the first deed: tables, destinations, and what a place-test proved."""
@@ -124,10 +134,15 @@ def prepare_journal(place: Place) -> None:
 def carry_out(place: Place, deed: str, policy: str, intent_id: str = INTENT) -> dict[str, Any]:
     """Do the deed as a scheduler's task would, and say what its caller hears."""
     if policy == "naive":
+        if deed in BLIND:
+            wanted = OrderDeed(child_fintrusted.ORDERS[deed])
+            return {"placed": run(naive.do(place.fintrusted(), wanted)).exchange_id}
         exchange = place.exchange()
         journal = Journal.open(place.journal)
         wanted = OrderDeed(ORDERS[deed]) if deed in ORDERS else TransferDeed(TRANSFERS[deed], journal.destinations)
         return {"placed": run(naive.do(exchange, wanted)).exchange_id}
+    if deed.startswith("fintrusted"):
+        return child_fintrusted.carry_out(place.blind_desk(), place.url, deed, intent_id, ask=admin)
     desk = place.desk()
     if deed == "cancel":
         desk.cancel_order(desk.journal.get(INTENT).exchange_id or "")

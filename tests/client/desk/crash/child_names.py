@@ -14,6 +14,17 @@ DEEDS = (
     "rebalance",
     "order after a doubt",
 )
+BLIND = (
+    "fintrusted market",
+    "fintrusted limit",
+    "fintrusted cancel",
+    "fintrusted reads",
+    "fintrusted person",
+    "fintrusted word",
+    "fintrusted futures",
+    "fintrusted futures person",
+)
+"""Those at the exchange that tells nothing of its spot orders; their code is in `child_fintrusted.py`."""
 TRANSFERS = frozenset({"payout", "transfer on a chain"})
 BEFORE: dict[str, list[tuple[str, str, str | None]]] = {
     "cancel": [("limit order", "crash-1", None)],
@@ -25,7 +36,14 @@ BEFORE: dict[str, list[tuple[str, str, str | None]]] = {
     "order after a doubt": [
         ("order on a chain", "crash-2", "signing._execute: await session.send_once(request) | before")
     ],
+    "fintrusted cancel": [("fintrusted limit", "crash-1", None)],
+    "fintrusted reads": [("fintrusted limit", "crash-1", None), ("fintrusted sale", "crash-2", None)],
+    "fintrusted word": [("fintrusted limit", "crash-1", None)],
 }
 """What is done first: the deed, its intent, and where it dies, if it does."""
-SWEPT = frozenset({"bounded order", "expiry"})
+SWEPT = {
+    "bounded order": "expiry",
+    "expiry": "expiry",
+    **dict.fromkeys(("fintrusted market", "fintrusted limit"), "fintrusted sweep"),
+}
 """A sweep comes by at the end, as a program that runs all the time would make it."""

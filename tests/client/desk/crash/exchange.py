@@ -2,6 +2,7 @@
 
 python exchange.py      prints one line of JSON: {"url": ..., "key": {...}}
 POST /_crash/new        another sandbox, as new, with the same key
+GET /_crash/futures     every futures order of FinTrusted, by id, and how it stands
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from tradehook_sandbox.server import serve
 from tradehook_sandbox.true_markets.keys import fresh_bundle
 
 NEW = "/_crash/new"
+FUTURES = "/_crash/futures"
+TOKEN_SECONDS = 3_000
+"""A FinTrusted token lives for a week; the harness waits for its end, and prices move all the while."""
 
 
 class Rooms:
@@ -29,14 +33,24 @@ class Rooms:
         self.sandbox = self.fresh()
 
     def fresh(self) -> Sandbox:
-        sandbox = Sandbox(clock=Clock(), rate_limit=0)
+        sandbox = Sandbox(
+            clock=Clock(), rate_limit=0, fintrusted_token_seconds=TOKEN_SECONDS, fintrusted_futures_answer="order"
+        )
         sandbox.register(self.key)
         return sandbox
+
+    def futures(self) -> dict[str, str]:
+        """By the sandbox's own books; its admin shows spot orders only."""
+        self.sandbox.catch_up()
+        orders = self.sandbox.fintrusted.futures.engine.orders
+        return {f"CE{order.created_micros // 1_000}{order.number:06d}": order.status for order in orders}
 
     def respond(self, request: Request) -> Answer:
         if request.path == NEW:
             self.sandbox = self.fresh()
             return Answer(Response(200, body=b"{}"))
+        if request.path == FUTURES:
+            return Answer(Response(200, body=json.dumps(self.futures()).encode()))
         return self.sandbox.respond(request)
 
 

@@ -41,11 +41,45 @@ _AROUND: list[dict[str, Any]] = [
 ]
 
 
+_BLIND: list[dict[str, Any]] = [
+    {"kind": "error_before", "status": 503},
+    {"kind": "error_after", "status": 503},
+    {"kind": "late_accept", "status": 503, "delay_seconds": 400},
+    {"kind": "timeout_after"},
+    {"kind": "garbled"},
+    {"kind": "missing_field"},
+    {"kind": "error_before", "status": 401},
+    {"kind": "rate_limited", "delay_seconds": 2},
+    {"kind": "edge_html"},
+]
+_LOST = 4
+"""How many of them lose an answer for good; deeds that are about a lost answer are tried with those."""
+_BLIND_AROUND: list[dict[str, Any]] = [
+    {"method": "GET", "path": "*", "kind": "error_before", "status": 500, "times": 5},
+    {"method": "POST", "path": "/uc/v2/login", "kind": "error_after", "status": 503},
+]
+
+
+def _blind_faults(deed: str, policy: str) -> list[Fault]:
+    """The same at FinTrusted, where an order is one request and nothing is listed."""
+    aimed, path = _BLIND, "/tx/uorder/open" if "futures" in deed else "/tx/spot/add"
+    if deed in ("fintrusted person", "fintrusted futures person", "fintrusted futures", "fintrusted limit"):
+        aimed = _BLIND[:_LOST]
+    elif deed == "fintrusted cancel":
+        path, aimed = "/tx/spot/cancel", [*_BLIND[:2], *_BLIND[3:-1]]
+    elif deed in ("fintrusted reads", "fintrusted word"):
+        return [None, *_BLIND_AROUND]
+    around = _BLIND_AROUND if deed == "fintrusted market" and policy == "hold" else []
+    return [None, *({"method": "POST", "path": path, **fault} for fault in aimed), *around]
+
+
 def faults_of(deed: str, policy: str) -> list[Fault]:
     """Every fault that a deed is tried under, none at all among them.
 
     Under `resend` a definite no is left out, since it ends an intent without an order, and rightly.
     """
+    if deed.startswith("fintrusted"):
+        return _blind_faults(deed, policy)
     path = "/transfers" if deed in ("payout", "transfer on a chain") else "/orders"
     if deed in ("cancel", "expiry"):
         aimed = [{"method": "DELETE", "path": "/orders/{id}", **fault} for fault in _SECOND_STEP]

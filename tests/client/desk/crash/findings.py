@@ -20,15 +20,46 @@ def judge(spec: dict[str, Any], found: dict[str, Any]) -> str:
         return "wrong"
     if spec["deed"] == "rebalance":
         return _judge_rebalance(found, last)
+    if spec["deed"].startswith("fintrusted") and _is_untrue(found):
+        return "wrong"
+    if spec["deed"] == "fintrusted reads":
+        return "once" if "placed" in last and {*there} == {*found["all_bound"]} else "undone"
     if len(there) > 1:
         return "duplicate"
     if spec["policy"] == "naive":
         return "once" if there else "undone"
-    if spec["deed"] in ("cancel", "expiry"):
+    if spec["deed"] in ("cancel", "expiry", "fintrusted word"):
         return _judge_cancel(last, there)
+    if spec["deed"] == "fintrusted cancel":
+        return _judge_blind_cancel(last, found)
     if spec["deed"] == "bounded order" and not {"canceled", "complete"}.issuperset(there.values()):
         return "wrong"  # its rest was to be canceled
     return _judge_one(found, last)
+
+
+def _is_untrue(found: dict[str, Any]) -> bool:
+    """Whether the journal tells of a spot order at FinTrusted what the exchange's own books contradict.
+
+    Nobody trades by hand in the harness, so what is only probable must be right each time.
+    """
+    for identity, status in found["seen"].items():
+        real = found["there"].get(identity, next(iter(found["there"].values()), None))
+        if real not in _SPOT:
+            continue  # nothing is there, or a futures order, whose status the exchange tells itself
+        if status == "filled" or (status in _SPOT.values() and status != _SPOT[real]):
+            return True
+    return False
+
+
+_SPOT = {"trading": None, "completed": "probably_filled", "canceled": "canceled"}
+"""How a spot order stands there, to the only end that may be told of it."""
+
+
+def _judge_blind_cancel(last: dict[str, Any], found: dict[str, Any]) -> str:
+    """Once it was canceled, whoever asks again hears a no; that the cancel was taken is then for a person to say."""
+    if [*found["there"].values()] != ["canceled"]:
+        return "phantom" if "placed" in last else "undone"
+    return "once" if "placed" in last or last.get("error") == "WrongState" else "undone"
 
 
 def _judge_one(found: dict[str, Any], last: dict[str, Any]) -> str:
@@ -37,7 +68,9 @@ def _judge_one(found: dict[str, Any], last: dict[str, Any]) -> str:
     if is_bound != ("placed" in last) or (is_bound and last["placed"] != bound):
         return "wrong"
     if is_bound:
-        return ("once" if bound in there else "wrong") if there else "phantom"
+        # FinTrusted may have taken an order and told no id; it is then bound under a name of ours.
+        is_there = bound in there or bound.startswith("unnamed-")
+        return ("once" if is_there else "wrong") if there else "phantom"
     if last.get("error") == "OutcomeUnknown":
         return "held, there" if there else "held, not there"
     if there:
@@ -111,14 +144,14 @@ class Findings:
 
     def table(self) -> list[str]:
         """A line for each lane. The bound is for duplicates: with none in N trials, 3 / N (95 %)."""
-        first = f"{'deed, policy':<28}{'trials':>8}{'kills':>8}{'double':>8}{'lost':>6}{'refused':>9}"
+        first = f"{'deed, policy':<32}{'trials':>8}{'kills':>8}{'double':>8}{'lost':>6}{'refused':>9}"
         lines = [first + f"{'held: not there':>17}{'there':>7}{'other':>7}{'once':>9}{'bound':>10}"]
         for name, lane in sorted(self.lanes.items(), key=lambda row: (row[0].endswith("naive"), row[0])):
             other = sum(lane.words[word] for word in ("phantom", "undone", "wrong", "crash"))
             double = lane.words["duplicate"]
             bound = "" if double else f"< {300 / lane.trials:.2f} %"
             lines.append(
-                f"{name:<28}{lane.trials:>8,}{lane.kills:>8,}{double:>8,}{lane.words['lost']:>6,}"
+                f"{name:<32}{lane.trials:>8,}{lane.kills:>8,}{double:>8,}{lane.words['lost']:>6,}"
                 f"{lane.words['refused']:>9,}{lane.words['held, not there']:>17,}{lane.words['held, there']:>7,}"
                 f"{other:>7,}{lane.exactly_once:>7.1f} %{bound:>10}"
             )

@@ -1,6 +1,6 @@
 """Runs trials on several fork servers at once, prints progress and a table.
 
-python run.py [--seed N] [--trials N] [--workers N] [--out FILE]     without --trials: the short form
+python run.py [--seed N] [--trials N] [--workers N] [--only DEED] [--out FILE]     without --trials: the short form
 python run.py --trial JSON                                           one trial again, as a failure prints it
 """
 
@@ -19,13 +19,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from child_names import DEEDS
+from child_names import BLIND, DEEDS
 from faults import faults_of, words
 from findings import Findings
 
 HERE = Path(__file__).parent
-LANES = [*((deed, "hold") for deed in DEEDS), ("market order", "resend")]
-CONTROLS = [("market order", "naive"), ("payout", "naive"), ("order on a chain", "naive")]
+LANES = [*((deed, "hold") for deed in (*DEEDS, *BLIND)), ("market order", "resend")]
+CONTROLS = [("market order", "naive"), ("payout", "naive"), ("order on a chain", "naive"), ("fintrusted market", "naive")]
 WAITS = (0.5, 4000.0, 30.0)
 """Between the runs of one intent: at once, when late answers have come, and after the horizon."""
 _SAY_EVERY = 10.0
@@ -129,11 +129,21 @@ class Paths:
                 self.later.setdefault(lane, {}).setdefault(place, {**spec, "kills": [*kills, [place, 1]]})
 
 
-def census() -> Iterator[Spec]:
+def census(only: str) -> Iterator[Spec]:
     """Each lane under each fault, without a kill."""
-    for deed, policy in [*LANES, *CONTROLS]:
+    for deed, policy in [*lanes(only), *controls(only)]:
         for fault in faults_of(deed, policy):
             yield {"deed": deed, "policy": policy, "fault": fault, "kills": [], "waits": _waits(policy)}
+
+
+def lanes(only: str) -> list[tuple[str, str]]:
+    """The lanes whose deed begins so."""
+    return [lane for lane in LANES if lane[0].startswith(only)]
+
+
+def controls(only: str) -> list[tuple[str, str]]:
+    """Those that must fail."""
+    return [lane for lane in CONTROLS if lane[0].startswith(only)]
 
 
 def each_place_with_each_fault(paths: Paths, rng: random.Random) -> list[Spec]:
@@ -149,7 +159,7 @@ def each_place_with_each_fault(paths: Paths, rng: random.Random) -> list[Spec]:
 def each_place_twice(paths: Paths, rng: random.Random) -> list[Spec]:
     """Two trials for each place, in two lanes where two pass it, each with a kind of fault that it has not died with.
 
-    Among equals those that were chosen least so far, so that lanes and faults are mixed evenly.
+    One at each exchange where deeds at both pass it. Among equals those that were chosen least so far, so that lanes and faults are mixed evenly.
     """
     ways: dict[str, list[tuple[tuple[str, str], Any, int]]] = {}
     for lane, faults in paths.first.items():
@@ -164,12 +174,13 @@ def each_place_twice(paths: Paths, rng: random.Random) -> list[Spec]:
             lane, fault, times = min(
                 known,
                 key=lambda way: (
+                    met[place, way[0][0] in BLIND],
                     met[place, way[0]],
                     met[place, _kind(way[1])],
                     met[way[0]] + met[_kind(way[1])],
                 ),
             )
-            met.update([(place, lane), (place, _kind(fault)), lane, _kind(fault)])
+            met.update([(place, lane[0] in BLIND), (place, lane), (place, _kind(fault)), lane, _kind(fault)])
             chosen.append(_spec(lane, fault, place, rng.choice((1, times))))
     return chosen
 
@@ -190,10 +201,11 @@ def later_places(paths: Paths, done: set[Any], *, is_short: bool) -> list[Spec]:
     return fresh
 
 
-def at_random(paths: Paths, rng: random.Random, trials: int) -> Iterator[Spec]:
+def at_random(paths: Paths, rng: random.Random, trials: int, only: str) -> Iterator[Spec]:
     """So many trials: any lane, fault, place and passing of it; one in three dies again in a later run."""
     for number in range(trials):
-        lane = CONTROLS[number // 20 % len(CONTROLS)] if number % 20 == 0 else rng.choice(LANES)
+        must_fail = controls(only)
+        lane = must_fail[number // 20 % len(must_fail)] if number % 20 == 0 else rng.choice(lanes(only))
         fault, passed = rng.choice([*paths.first[lane].values()])
         place = rng.choice([*passed])
         spec = _spec(lane, fault, place, rng.randint(1, passed[place]))
@@ -214,11 +226,11 @@ def _waits(policy: str) -> tuple[float, ...]:
     return WAITS * 2 if policy == "resend" else WAITS  # what is sent again can be in doubt again
 
 
-def prove(crew: Crew, *, seed: int, trials: int | None) -> None:
+def prove(crew: Crew, *, seed: int, trials: int | None, only: str = "") -> None:
     """All trials, short or long."""
     rng = random.Random(seed)
     paths = Paths()
-    for spec, found in crew.each(census(), what="no kill"):
+    for spec, found in crew.each(census(only), what="no kill"):
         paths.learn(spec, found)
     done: set[Any] = set()
     if trials is None:
@@ -236,7 +248,7 @@ def prove(crew: Crew, *, seed: int, trials: int | None) -> None:
             paths.learn(spec, found)
     counted = sum(lane.trials for lane in crew.findings.lanes.values())
     if trials is not None and trials > counted:
-        for _ in crew.each(at_random(paths, rng, trials - counted), what="at random"):
+        for _ in crew.each(at_random(paths, rng, trials - counted, only), what="at random"):
             pass
 
 
@@ -245,6 +257,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     parser.add_argument("--trials", type=int)
+    parser.add_argument("--only", default="", help="deeds that begin so, as in --only fintrusted")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--trial", type=json.loads)
@@ -258,7 +271,7 @@ def main() -> None:
     print(f"crash harness: seed {given.seed}", flush=True)
     with Crew(given.workers) as crew:
         try:
-            prove(crew, seed=given.seed, trials=given.trials)
+            prove(crew, seed=given.seed, trials=given.trials, only=given.only)
         except KeyboardInterrupt:
             print("Stopped; this is what was found until now.")
         findings = crew.findings

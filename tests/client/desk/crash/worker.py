@@ -112,7 +112,7 @@ class Worker:
         admin(self.url, "DELETE", "/_sandbox/faults")
         self.advance(LATE_SECONDS)
         if spec["deed"] in SWEPT:
-            self.fork({"do": "before", "deed": "expiry", "intent_id": INTENT}, self.place(path))
+            self.fork({"do": "before", "deed": SWEPT[spec["deed"]], "intent_id": INTENT}, self.place(path))
             self.advance(5)
         ledger = admin(self.url, "GET", "/_sandbox/ledger")
         return {"runs": runs, "balanced": ledger["balanced"], **self.there(spec["deed"]), **journal_row(path)}
@@ -129,6 +129,11 @@ class Worker:
 
     def there(self, deed: str) -> dict[str, Any]:
         """What exists for money, by the sandbox's own books."""
+        if deed.startswith("fintrusted futures"):
+            return {"there": admin(self.url, "GET", "/_crash/futures")}
+        if deed.startswith("fintrusted"):
+            rows = admin(self.url, "GET", "/_sandbox/fintrusted/orders")["data"]
+            return {"there": {row["order_id"]: row["status"].lower() for row in rows}}
         kind, waiting = ("transfers", "awaiting_signature") if deed in TRANSFERS else ("orders", "initialized")
         rows = admin(self.url, "GET", f"/_sandbox/{kind}")["data"]
         return {"there": {row.get("id") or row["order_id"]: row["status"] for row in rows if row["status"] != waiting}}
@@ -141,11 +146,12 @@ def journal_row(path: Path) -> dict[str, Any]:
         row = connection.execute(
             "SELECT state, exchange_id, request FROM intent WHERE intent_id = ?", (INTENT,)
         ).fetchone() or (None, None, None)
-        bound = connection.execute("SELECT exchange_id FROM intent WHERE exchange_id IS NOT NULL").fetchall()
+        bound = connection.execute("SELECT exchange_id, seen FROM intent WHERE exchange_id IS NOT NULL").fetchall()
     finally:
         connection.close()
     legs = len(json.loads(row[2]).get("legs", [])) if row[2] else 0
-    return {"state": row[0], "bound": row[1], "legs": legs, "all_bound": [each[0] for each in bound]}
+    seen = {identity: json.loads(text)["status"] for identity, text in bound if text}
+    return {"state": row[0], "bound": row[1], "legs": legs, "all_bound": [each[0] for each in bound], "seen": seen}
 
 
 def main() -> None:

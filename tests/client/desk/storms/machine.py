@@ -8,53 +8,36 @@ python -m tests.client.desk.storms.machine --seed N --steps N      many steps in
 
 from __future__ import annotations
 
-import argparse
-import json
-import tempfile
-import time
 from collections import Counter
 from decimal import Decimal
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from tests.client.desk.storms.happenings import ANSWERS, ARROWS, DEEDS, FAULTS, HOUR_CAP, LEADS_TO, LOST, S
-from tests.client.desk.storms.staged import HOST, MEMORY, Process, Staged, make_template
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from tests.client.desk.storms.happenings import ANSWERS, DEEDS, FAULTS, HOUR_CAP, LOST, S
+from tests.client.desk.storms.lives import Lives, main
+from tests.client.desk.storms.staged import HOST, Process, Staged, make_template
 
-from tradehook.desk.intents import PLACED, State
+from tradehook.desk.intents import PLACED
 from tradehook.desk.limits import Limits
 from tradehook.desk.proofs import LISTS_OPEN_ORDERS
 from tradehook.errors import IntentConflict, TradehookError
 from tradehook.models import NewOrder
 from tradehook.run import run
-from tradehook.testing import Stopped
 from tradehook.transfers import NewTransfer
 
 
-class DeskMachine(RuleBasedStateMachine):
+class DeskMachine(Lives, RuleBasedStateMachine):
     """One account, one journal, one process at a time, any number of lives."""
-
-    steps: ClassVar[Counter[str]] = Counter()
-    template: ClassVar[Path]
 
     def __init__(self) -> None:
         super().__init__()
         self.staged = Staged(self.template)
         self.process = Process(self.staged)
-        self.gone: list[Process] = []
         self.asked: dict[str, tuple[int, bool, bool]] = {}
         self.by_hand: set[str] = set()
-        self.states: dict[str, State] = {}
-        self.last_event = 0
         self.has_cap = False
         self.account_id = run(self.staged.past_faults.account_id())
-
-    def teardown(self) -> None:
-        for process in (*self.gone, self.process):
-            process.close()
-        self.staged.close()
 
     # --- the world ------------------------------------------------------------------------------------------
 
@@ -70,25 +53,6 @@ class DeskMachine(RuleBasedStateMachine):
         # One cap of money for the whole run, so that at each moment it is clear what may have been spent.
         limits = Limits(hour=HOUR_CAP if self.has_cap else None, **{"unknowns": None, **fields})
         self.process.journal.limits.set(HOST, self.account_id, limits, by="test")
-
-    def attempt(self, do: Any, *, dies: tuple[int, bool] | None = None) -> Any:
-        """Let the process do something, perhaps its last. What it returns or raises, of what it may raise."""
-        line = self.process.line
-        if dies is not None:
-            line.stop_at, line.dies_after_answer = line.waits + dies[0], dies[1]
-        try:
-            return do(self.process)
-        except TradehookError as error:
-            return error
-        except Stopped:
-            assert line.is_dead
-            self.steps["died"] += 1
-            return None
-        finally:
-            line.stop_at = None
-            if line.is_dead:
-                self.gone.append(self.process)
-                self.process = Process(self.staged)
 
     # --- what may happen ------------------------------------------------------------------------------------
 
@@ -128,9 +92,6 @@ class DeskMachine(RuleBasedStateMachine):
     def repeat(self, pick, dies):
         if self.asked:
             self.carry_out(self.pick(pick), dies)
-
-    def pick(self, number: int) -> str:
-        return [*self.asked][number % len(self.asked)]
 
     def carry_out(self, name: str, dies: tuple[int, bool] | None) -> None:
         deed, unattended, resends = self.asked[name]
@@ -273,7 +234,7 @@ class DeskMachine(RuleBasedStateMachine):
 
     @invariant()
     def books_are_right(self):
-        DeskMachine.steps["steps"] += 1
+        self.steps["steps"] += 1
         self.staged.sandbox.exchange.house.ledger.check()
         assert not any(self.staged.sandbox.exchange.house.ledger.audit().values())
 
@@ -300,27 +261,6 @@ class DeskMachine(RuleBasedStateMachine):
                 assert mine == [], f"{name} is {row['state']} and was placed"
         self.follow_the_arrows(rows)
 
-    def follow_the_arrows(self, rows: dict[str, Any]) -> None:
-        for event in self.staged.rows.execute(
-            "SELECT * FROM intent_event WHERE event_id > ? ORDER BY event_id", (self.last_event,)
-        ):
-            self.last_event, name = event["event_id"], event["intent_id"]
-            detail, what = json.loads(event["detail"]), event["what"]
-            if what == "prepared":
-                assert name not in self.states
-                self.states[name] = S.PREPARED
-            elif what in ("sending", "executing"):
-                self.step(name, S(what.upper()))
-            elif "from" in detail:
-                assert self.states[name] == detail["from"]
-                self.step(name, LEADS_TO[detail["said"].partition(":")[0] if what == "resolved" else what])
-        assert {name: row["state"] for name, row in rows.items()} == self.states
-
-    def step(self, name: str, to: State) -> None:
-        assert to in ARROWS.get(self.states[name], set()), f"{name}: {self.states[name]} -> {to}"
-        self.states[name] = to
-        DeskMachine.steps[f"-> {to}"] += 1
-
     @invariant()
     def no_cap_is_exceeded(self):
         if not self.has_cap:
@@ -344,41 +284,5 @@ class DeskMachine(RuleBasedStateMachine):
         assert spent <= HOUR_CAP, f"{spent} of {HOUR_CAP}"
 
 
-QUICK = settings(
-    max_examples=20,
-    stateful_step_count=50,
-    deadline=None,
-    database=None,
-    suppress_health_check=[*HealthCheck],
-    phases=[Phase.generate, Phase.shrink],
-    print_blob=True,
-)
-
-
-def run_steps(steps: int, *, first_seed: int, examples: int = 20) -> Counter[str]:
-    """So many steps at least, a seed for each batch of examples; what happened how often. Raises what was found."""
-    DeskMachine.steps = Counter()
-    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-        DeskMachine.template = make_template(Path(folder))
-        number = first_seed
-        while DeskMachine.steps["steps"] < steps:
-            print(f"seed {number}: {DeskMachine.steps['steps']} steps so far", flush=True)
-            run_state_machine_as_test(seed(number)(DeskMachine), settings=settings(QUICK, max_examples=examples))
-            number += 1
-    return DeskMachine.steps
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Many steps of the state machine.")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--examples", type=int, default=20)
-    asked = parser.parse_args()
-    begun = time.monotonic()
-    found = run_steps(asked.steps, first_seed=asked.seed, examples=asked.examples)
-    passed = time.monotonic() - begun
-    print(json.dumps({"seconds": round(passed, 1), "rate": round(found["steps"] / passed), **found}), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    main(DeskMachine, make_template)

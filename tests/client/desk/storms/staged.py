@@ -85,7 +85,7 @@ class Staged:
         for part in ("", ".epoch"):
             shutil.copy(f"{template}{part}", self.folder / f"journal.db{part}")
         self.journal_url = f"sqlite:///{self.folder}/journal.db"
-        self.sandbox = Sandbox(rate_limit=0)
+        self.sandbox = self.make_sandbox()
         self.key = self.sandbox.key_file()
         self.sent_for: dict[int, str | None] = {}
         self.doing: str | None = None
@@ -93,19 +93,27 @@ class Staged:
         """Each order and transfer of the exchange to the intent that it was made for; `None`: by hand."""
         self.executed: set[str] = set()
         self.posts = 0
-        self._carry_out = self.sandbox.exchange.handle
-        self.sandbox.exchange.handle = self._handle  # late ones pass here, too
+        far_side = self.far_side()
+        self._carry_out = far_side.handle
+        far_side.handle = self._handle  # late ones pass here, too
         self.rows = sqlite3.connect(self.folder / "journal.db", isolation_level=None)
         self.rows.row_factory = sqlite3.Row
         self.past_faults = self.exchange(
             MemoryLine(lambda request: Answer(self.sandbox.handle(request)), clock=self.sandbox.clock)
         )
 
+    def make_sandbox(self) -> Sandbox:
+        return Sandbox(rate_limit=0)
+
+    def far_side(self) -> Any:
+        """The exchange that this world is about."""
+        return self.sandbox.exchange
+
     def close(self) -> None:
         self.rows.close()
         shutil.rmtree(self.folder)
 
-    def exchange(self, line: MemoryLine) -> TrueMarkets:
+    def exchange(self, line: MemoryLine) -> Any:
         signer = keys.parse(json.dumps(self.key).encode(), where="test")
         return TrueMarkets(line, signer=signer, environment="sandbox", base_url=URL)
 
@@ -114,6 +122,11 @@ class Staged:
 
     def _handle(self, request: Request, **more: Any) -> Response:
         response = self._carry_out(request, **more)
+        self.note(request, response)
+        return response
+
+    def note(self, request: Request, response: Response) -> None:
+        """Remember whose each order and transfer is."""
         if request.method == "POST" and response.status < 300:
             head, _, last = request.path.rpartition("/")
             self.posts += last in ("orders", "transfers", "execute")
@@ -123,7 +136,6 @@ class Staged:
                 made = json.loads(response.body)
                 identity = made.get("order_id") or made.get("id") or made["transfer_id"]
                 self.made_for[identity] = self.sent_for.get(id(request))
-        return response
 
     def fault(self, **fields: Any) -> None:
         self.sandbox.faults.add(Fault(**fields))
