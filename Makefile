@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 help: ## Print this help
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | awk -F'\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
-demo: $(READY) ## Watch it work: a rebalance in Airflow, a trade in chat, on play money
+demo: $(READY) ## Watch it work: a rebalance in Airflow, trades in chat on two exchanges, play money
 	@$(BIN)/python -m tradehook_sandbox demo
 
 play: $(READY) ## Keep sandbox, Airflow and bot running, to try things yourself (Ctrl-C ends it)

@@ -106,7 +106,8 @@ class AsyncClient:
         """
         if len(beginning) >= _WHOLE_ID:
             return await self.get_order(beginning)
-        return await _find(beginning, self._every_order(), what="order")
+        found = await _find(beginning, self._every_order(), what="order")
+        return found if self.exchange.spec.capabilities.can("orders") else await self.get_order(found.order_id)
 
     async def _every_order(self) -> AsyncIterator[Order]:
         """Those that rest and were placed from here, listed by the exchange or not, and then all that it lists."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 WHOLE = Decimal(100)
 _NUMBER = re.compile(r"\d{1,18}(?:\.\d{1,18})?", re.ASCII)
+_CASH = "CASH"
+"""Names the quote asset, whichever that is."""
 
 Number = Decimal | int | str
 
@@ -165,6 +167,7 @@ def _shares(targets: Mapping[str, Number], *, quote: str) -> dict[str, Decimal]:
     read: dict[str, Decimal] = {}
     for name, percent in targets.items():
         symbol = parse_symbol(str(name))
+        symbol = quote if symbol == _CASH else symbol
         if symbol in read:
             raise InvalidInput(f"{symbol} is named twice in the targets.")
         read[symbol] = _number(percent, what=f"target of {symbol}", most=WHOLE)

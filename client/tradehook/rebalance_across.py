@@ -285,22 +285,25 @@ def _too_little_bought(
     unit, smallest = whole.unit, whole.goal.min_trade
     if not parts and wish.value < smallest:
         return [Skip(symbol=wish.symbol, why=f"{wish.why}; {cents(wish.value)} {unit} is less than the smallest trade")]
+    missing = f"{wish.why}; {cents(short)} of {cents(wish.value)} {unit} are missing"
+    if short < smallest:
+        return [Skip(symbol=wish.symbol, why=f"{missing}: that is less than the smallest trade")]
     reasons = [_lacks(corner, wish.symbol, made) for corner in whole.corners]
     words = "; ".join([*reasons, "no money is moved between accounts"])
-    return [
-        Skip(symbol=wish.symbol, why=f"{wish.why}; {cents(short)} of {cents(wish.value)} {unit} are missing: {words}")
-    ]
+    return [Skip(symbol=wish.symbol, why=f"{missing}: {words}")]
 
 
 def _lacks(corner: Corner, symbol: str, made: _Shared) -> str:
-    one, quote = made.drafts[corner.name], corner.place.quote
+    one, quote, kept = made.drafts[corner.name], corner.place.quote, made.kept[corner.name]
     left = cents(corner.spendable - one.spent)
-    there = f"{left} {quote} {'is' if left == 1 else 'are'} left there"
+    there = f"{left} {quote} are left there"
     if symbol not in corner.place.prices:
         return f"{corner.name} does not trade {symbol} ({there})"
     if corner.place.no_buys:
-        return f"at {corner.name} nothing can be bought ({there}): {corner.place.no_buys}"
-    return f"{corner.name} has no more to spend ({there}, {made.kept[corner.name]} stay back)"
+        return f"at {corner.name} nothing can be bought ({there}): {corner.place.no_buys.rstrip('.')}"
+    if left - kept >= CENT:
+        return f"{corner.name} can pay for less than the smallest trade ({there}, {kept} stay back)"
+    return f"{corner.name} has no more to spend ({there}, {kept} stay back)"
 
 
 def _cash_drift(whole: Whole, made: _Shared) -> Decimal:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -72,6 +73,22 @@ class Response:
     def json(self) -> Any:
         """The body as JSON, numbers with a point as `Decimal`. Raises `ValueError` when it is not."""
         return decode_json(self.body)
+
+    @property
+    def is_page(self) -> bool:
+        """Whether a page for people came, from whatever stands before the exchange, and no answer of its own."""
+        kind = self.headers.get("content-type", "")
+        return "cf-mitigated" in self.headers or "html" in kind or self.body.lstrip()[:1] == b"<"
+
+    @property
+    def at_seconds(self) -> float:
+        """When it was sent, by the server's clock, in seconds since 1970; by ours where it does not say."""
+        from email.utils import parsedate_to_datetime
+
+        try:
+            return parsedate_to_datetime(self.headers["date"]).timestamp()
+        except (LookupError, ValueError, TypeError, OverflowError):
+            return datetime.now(UTC).timestamp()
 
 
 @dataclass(frozen=True, slots=True)

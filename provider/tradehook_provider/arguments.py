@@ -95,6 +95,25 @@ def as_targets(value: object) -> Mapping[str, Any]:
     return value
 
 
+def as_names(value: object, *, what: str) -> list[str]:
+    """Names from a list, or from JSON as `{{ params.accounts | tojson }}` leaves it; each once, at least one.
+
+    Raises:
+        InvalidInput: it is neither.
+    """
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            value = None
+    names = list(value) if isinstance(value, list | tuple) else []
+    if not names or len(set(map(str, names))) < len(names) or not all(isinstance(name, str) and name for name in names):
+        raise InvalidInput(
+            f'{what} should be a list like ["main", "fin"], each name once; in a template, add | tojson.'
+        )
+    return names
+
+
 def as_flag(value: object, *, what: str) -> bool:
     """True or False, also as the text a template makes of it; nothing else counts as either.
 

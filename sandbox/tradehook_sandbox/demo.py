@@ -29,6 +29,7 @@ PROBES = {"BTC": "0.01", "ETH": "0.1"}
 CLOSE_ENOUGH = 1.0
 """Percent points: lots and fees keep a rebalance from ending exactly on its targets."""
 _FILL_SECONDS = 40.0
+_OF_FINTRUSTED = "fintrusted_orders"
 
 console = Console(highlight=False)
 
@@ -45,7 +46,8 @@ def run(*, dags: Path) -> int:
         with Stage(folder, dags=dags) as stage:
             _open_sandbox(stage)
             _rebalance(stage)
-            _chat(stage)
+            person = _chat(stage)
+            _second_exchange(stage, person)
             _lost_answer(stage)
     except StageError as error:
         _tell_failure(error, folder)
@@ -68,7 +70,7 @@ def _tell_failure(error: StageError, folder: Path) -> None:
 
 
 def _heading(number: int, text: str) -> None:
-    console.print(f"[bold cyan]{number}/4[/]  [bold]{text}[/]")
+    console.print(f"[bold cyan]{number}/5[/]  [bold]{text}[/]")
 
 
 def _note(text: str, style: str = "dim") -> None:
@@ -80,20 +82,20 @@ def _require(holds: bool, what: str) -> None:  # noqa: FBT001 - reads as a sente
         raise StageError(what)
 
 
-def _ledger(stage: Stage) -> int:
-    """How many orders the exchange has; its books must balance to the last unit."""
+def _ledger(stage: Stage, orders: str = "orders") -> int:
+    """How many orders an exchange has; the books must balance to the last unit."""
     import httpx
 
     ledger = httpx.get(f"{stage.url}/_sandbox/ledger", timeout=10, trust_env=False).json()
     _require(ledger["balanced"] is True, "the exchange's books do not balance")
-    return int(ledger["orders"])
+    return int(ledger[orders])
 
 
 # --- the acts -----------------------------------------------------------------------------------------------------
 
 
 def _open_sandbox(stage: Stage) -> None:
-    _heading(1, "An exchange and a Telegram of your own")
+    _heading(1, "Two exchanges and a Telegram of your own")
     with console.status("Starting the sandbox…"):
         stage.start_sandbox()
         checks = stage.tradehook("doctor")[0]
@@ -137,7 +139,7 @@ def _rebalance(stage: Stage) -> None:
     _note("Retrying or clearing the task would send nothing again: the plan and each order are in the journal.\n")
 
 
-def _chat(stage: Stage) -> None:
+def _chat(stage: Stage) -> Person:
     from tradehook_sandbox.telegram.driver import NeverCame, Person
 
     _heading(3, "A chat: quote, confirm, fill")
@@ -168,8 +170,32 @@ def _chat(stage: Stage) -> None:
         _ask(person, "/resume", "")
     except NeverCame as error:
         raise StageError(f"{error}\n{stage.tail('bot')}") from None
-    stage.stop("bot")
     console.print()
+    return person
+
+
+def _second_exchange(stage: Stage, person: Person) -> None:
+    from tradehook_sandbox.telegram.driver import NeverCame
+
+    _heading(4, "The same chat, another exchange")
+    orders_before, others_before = _ledger(stage, _OF_FINTRUSTED), _ledger(stage)
+    try:
+        _ask(person, "/account trusted", "FinTrusted")
+        card = _ask(person, "/buy BTC $50", "Confirm", buttons=True)
+        deed = next(button.text for button in card.pressable if "50" in button.text)
+        _bubble("you", f"[ {deed} ]")
+        person.tap(deed, card)
+        done = person.wait_for(
+            lambda message: message.id != card.id and "Probably filled" in message.text, timeout_seconds=_FILL_SECONDS
+        )
+        _bubble("bot", done.text)
+    except NeverCame as error:
+        raise StageError(f"{error}\n{stage.tail('bot')}") from None
+    _require(_ledger(stage, _OF_FINTRUSTED) - orders_before == 1, "FinTrusted should have exactly one order more")
+    _require(_ledger(stage) == others_before, "True Markets should have no order more")
+    _note("FinTrusted takes an order and tells nothing more of it. So it is never “filled”: the wallet is looked at.")
+    _note("Nobody has vouched for that exchange: docs/explanation/fintrusted.md.\n")
+    stage.stop("bot")
 
 
 def _ask(person: Person, text: str, awaited: str, *, buttons: bool = False) -> SeenMessage:
@@ -197,7 +223,7 @@ def _bubble(who: str, text: str, *, buttons: list[str] | None = None) -> None:
 def _lost_answer(stage: Stage) -> None:
     import httpx
 
-    _heading(4, "An answer gets lost")
+    _heading(5, "An answer gets lost")
     orders_before = _ledger(stage)
     fault = {"method": "POST", "path": "/orders", "kind": "error_after", "status": 503, "times": 1}
     httpx.post(f"{stage.url}/_sandbox/faults", json=fault, timeout=10, trust_env=False).raise_for_status()

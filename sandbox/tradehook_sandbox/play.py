@@ -76,7 +76,12 @@ def _port(wanted: int) -> int:
 
 
 def _tell(stage: Stage, *, airflow: str, link: str, is_on_phone: bool) -> None:
-    names = ("TRADEHOOK_TRUE_MARKETS_URL", "TRADEHOOK_TRUE_MARKETS_KEY_FILE", "TRADEHOOK_JOURNAL_URL")
+    names = (
+        "TRADEHOOK_TRUE_MARKETS_URL",
+        "TRADEHOOK_TRUE_MARKETS_KEY_FILE",
+        "TRADEHOOK_FINTRUSTED_URL",
+        "TRADEHOOK_JOURNAL_URL",
+    )
     exports = "\n".join(f"    export {name}={stage.environment[name]}" for name in names)
     if is_on_phone:
         chat = f"Open on your phone within ten minutes, to become the bot's owner:\n    {link}"
@@ -90,13 +95,15 @@ def _tell(stage: Stage, *, airflow: str, link: str, is_on_phone: bool) -> None:
     # Plain lines, not a frame: paths and commands are copied from here, so they must stand whole.
     console.print(
         f"[bold]Chat[/]  {chat}\n"
-        "  then: /balance   /quote BTC 0.05   /buy BTC $100   /orders   /freeze   /help\n\n"
+        "  then: /balance   /quote BTC 0.05   /buy BTC $100   /orders   /freeze   /help\n"
+        "  and on the second exchange: /account trusted   /buy BTC $50\n\n"
         f"[bold]Airflow[/]  {airflow}  (no password)\n"
         "  DAG [bold]rebalance[/]: press Trigger and turn “dry run” off;\n"
         "  the log of its report task shows before and after\n\n"
         "[bold]Command line[/]  in a second terminal, in this folder:\n"
         f"{exports}\n"
-        "    .venv/bin/tradehook doctor\n\n"
+        "    .venv/bin/tradehook doctor\n"
+        "    .venv/bin/tradehook doctor --exchange fintrusted\n\n"
         f"[bold]Logs[/]  {stage.folder}/*.log\n"
         "[bold]Stop[/]  Ctrl-C",
         soft_wrap=True,

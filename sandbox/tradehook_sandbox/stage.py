@@ -178,10 +178,24 @@ class Stage:
             "host": self.url,
             "extra": {"environment": "sandbox", "key_path": key},
         }
+        second = {"conn_type": "fintrusted", "host": self.url, "extra": {"environment": "sandbox"}}
         self.environment |= {
             "TRADEHOOK_TRUE_MARKETS_URL": self.url,
+            "TRADEHOOK_FINTRUSTED_URL": self.url,
             "AIRFLOW_CONN_TRUE_MARKETS_DEFAULT": json.dumps(connection),
+            "AIRFLOW_CONN_FINTRUSTED_DEFAULT": json.dumps(second),
         }
+        self._write_accounts()
+
+    def _write_accounts(self) -> None:
+        """One account at each exchange, where every program of this stage finds them."""
+        path = Path(self.environment["XDG_CONFIG_HOME"]) / "tradehook" / "accounts.toml"
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(
+                '[main]\nenvironment = "sandbox"\n\n[trusted]\nenvironment = "sandbox"\nexchange = "fintrusted"\n'
+            )
 
     def tradehook(self, *words: str, fails: tuple[int, ...] = ()) -> list[dict[str, Any]]:
         """What a `tradehook` command prints as JSON."""

@@ -19,6 +19,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 TYPED = [
     *sorted(set((ROOT / "docs" / "tutorials").glob("*.md")) - {ROOT / "docs" / "tutorials" / "first-live-trade.md"}),
     ROOT / "docs" / "how-to" / "trade-futures.md",
+    ROOT / "docs" / "how-to" / "use-fintrusted.md",
     ROOT / "docs" / "how-to" / "use-the-sandbox-without-tradehook.md",
 ]
 """Pages whose commands are typed in, one after the other. (The first live trade asks questions: it is typed at a terminal

@@ -9,7 +9,7 @@ from tradehook.run import run
 from tradehook.testing import MemoryLine
 from tradehook.wire import Request
 from tradehook_sandbox import Clock, Sandbox
-from tradehook_sandbox.faults import KINDS
+from tradehook_sandbox.faults import KINDS, Fault
 
 ORDERS = "/v1/conductor/orders"
 BUY = {"base_asset": "BTC", "quote_asset": "PYUSD", "qty": "0.01", "qty_unit": "base", "type": "market", "side": "buy"}
@@ -202,3 +202,16 @@ def test_stale_transfers_are_shown_as_they_were(trader):
         status, row = trader.call("GET", path)
         assert (status, row.get("status")) == (200, *statuses) if statuses else status == 404
     assert trader.call("GET", path)[1] == done
+
+
+@pytest.mark.parametrize("kind", ["missing_field", "extra_field", "unknown_enum"])
+def test_numbers_that_are_not_text_stay_as_they_are(kind):
+    """Found by the state machine over FinTrusted, whose answers have them."""
+    sandbox = Sandbox()
+    path = "http://sandbox.test/market/data/quotations/coin?coin=BTC"
+    whole = sandbox.respond(Request("GET", path)).response.json()
+    sandbox.faults.add(Fault(kind=kind, path="*", field="message" if kind == "missing_field" else None))
+    spoilt = sandbox.respond(Request("GET", path)).response
+    assert "message" in whole
+    told = {name: value for name, value in spoilt.json()["data"].items() if name in whole["data"]}
+    assert told == whole["data"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from tradehook.errors import ConfigurationError, InvalidInput, NotFound, Rejected
+from tradehook.errors import ConfigurationError, InvalidInput, NotFound, Rejected, Unavailable
 from tradehook.models import Side, Unit
 from tradehook.rebalance_across import Place, plan_across
 from tradehook.run import run
@@ -32,6 +33,8 @@ def by_name(desks: Sequence[Desk]) -> dict[str, Desk]:
     found = {desk.account: desk for desk in sorted(desks, key=lambda desk: desk.account)}
     if len(found) < len(desks):
         raise InvalidInput("An account is named twice. Name each once.")
+    if len(found) == 1:
+        return found
     journals = {name: desk.journal.namespace() for name, desk in found.items()}
     first = next(iter(journals))
     for name, namespace in journals.items():
@@ -73,12 +76,17 @@ def make_across(exchanges: Mapping[str, Exchange], goal: Goal) -> Plan:
 
 async def _make(exchanges: Mapping[str, Exchange], goal: Goal) -> Plan:
     await owners(exchanges)
-    return plan_across(goal, places=[await _place(name, exchange, goal) for name, exchange in exchanges.items()])
+    own = {exchange.spec.capabilities.default_quote for exchange in exchanges.values()}
+    # The cash that one of them uses by itself says nothing about the others.
+    quote = "" if goal.quote in own else goal.quote
+    return plan_across(
+        goal, places=[await _place(name, exchange, goal, quote=quote) for name, exchange in exchanges.items()]
+    )
 
 
-async def _place(name: str, exchange: Exchange, goal: Goal) -> Place:
+async def _place(name: str, exchange: Exchange, goal: Goal, *, quote: str) -> Place:
     capabilities = exchange.spec.capabilities
-    quote, prices = await _prices(exchange, goal)
+    quote, prices = await _prices(exchange, goal, quote=quote)
     observed = (capabilities.fee_rate_observed or Decimal(0)) * 100
     return Place(
         account=name,
@@ -91,22 +99,26 @@ async def _place(name: str, exchange: Exchange, goal: Goal) -> Place:
     )
 
 
-async def _prices(exchange: Exchange, goal: Goal) -> tuple[str, dict[str, Decimal]]:
+async def _prices(exchange: Exchange, goal: Goal, *, quote: str) -> tuple[str, dict[str, Decimal]]:
     """What is cash there, and what the targets that are traded there cost in it.
 
-    The goal's own cash where it is traded against that, else what the exchange trades against by itself.
+    That is `quote` where it is traded against that, else what the exchange trades against by itself.
     """
     default = exchange.spec.capabilities.default_quote
-    for wanted in dict.fromkeys((goal.quote, default)):
-        quote, prices = default, dict[str, Decimal]()
-        for symbol in goal.symbols:
-            try:
-                found = await exchange.get_quote(
-                    symbol, quote=wanted, side=Side.SELL, quantity=PRICED_FOR, unit=Unit.QUOTE
-                )
-            except (InvalidInput, NotFound, Rejected):  # not traded there, or not against that
-                continue
-            quote, prices[symbol] = found.quote, found.price
-        if prices:
-            return quote, prices
-    return default, {}
+    if quote:
+        with suppress(Unavailable):  # how an exchange may say that it has no such market; the next one tells
+            settled, prices = await _quoted(exchange, goal, quote=quote)
+            if prices:
+                return settled, prices
+    return await _quoted(exchange, goal, quote=default)
+
+
+async def _quoted(exchange: Exchange, goal: Goal, *, quote: str) -> tuple[str, dict[str, Decimal]]:
+    settled, prices = quote, dict[str, Decimal]()
+    for symbol in goal.symbols:
+        try:
+            found = await exchange.get_quote(symbol, quote=quote, side=Side.SELL, quantity=PRICED_FOR, unit=Unit.QUOTE)
+        except (InvalidInput, NotFound, Rejected):  # not traded there, or not against that
+            continue
+        settled, prices[symbol] = found.quote, found.price
+    return settled, prices

@@ -84,7 +84,7 @@ def judge(
         )
     spent = quote if order.side is Side.BUY else base
     # What is still held may be the last hundredth of it, which a fee would look like.
-    rest_is_held = order.price is not None and 0 < spent.held <= WIDE.multiply(commitment(order)[1], _FEE)
+    rest_is_held = 0 < spent.held <= WIDE.multiply(commitment(order)[1], _FEE)
     if is_whole(order, base=base, quote=quote) and not rest_is_held:
         return Verdict(OrderStatus.PROBABLY_FILLED, seen)
     if is_canceled:
@@ -135,8 +135,9 @@ def is_whole(order: SizedOrder, *, base: Move, quote: Move) -> bool:
         return is_bought and (
             price is None or _within(went, WIDE.multiply(quantity, price), below=Decimal(1), above=slack)
         )
-    is_sold = went == quantity
-    return is_sold and (price is None or came >= WIDE.multiply(WIDE.multiply(quantity, price), 1 - slack))
+    # Where steps are not published the exchange rounds down to them.
+    is_sold = _within(went, quantity, below=_FEE, above=Decimal(0))
+    return is_sold and (price is None or came >= WIDE.multiply(WIDE.multiply(went, price), 1 - slack))
 
 
 def _contradicts(order: SizedOrder, base: Move, quote: Move) -> bool:

@@ -161,6 +161,18 @@ def test_an_order_that_nothing_is_held_for_is_told_and_canceled(fintrusted, star
     assert "did NOT rest" in checks(fintrusted)[1]["open orders"]["message"]
 
 
+def test_an_order_is_shown_as_the_wallet_shows_it_now(fintrusted):
+    _, out, error = fintrusted("order", "place", "buy", "ETH", "0.01", "--limit", "1000", "--yes", "--json")
+    order_id = json.loads(out)["order_id"]
+    assert fintrusted("order", "cancel", order_id)[0] == 0, error
+    for _ in range(100):  # a cancel takes a moment
+        status = json.loads(fintrusted("order", "show", order_id[:20], "--json")[1])["status"]
+        if status == "canceled":
+            break
+        time.sleep(0.1)
+    assert status == "canceled"
+
+
 # --- going live ---------------------------------------------------------------------------------------------------
 
 

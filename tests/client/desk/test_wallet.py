@@ -40,6 +40,7 @@ CASES = [
     ("bought cheaper than the limit", order(), move("0.00999"), move("-670"), "probably_filled"),
     ("bought, no fee", order(), move("0.01"), move("-700"), "probably_filled"),
     ("sold, fee in quote", order("sell"), move("-0.01"), move("699.3"), "probably_filled"),
+    ("sold, rounded down to a step", order("sell", "0.0100096"), move("-0.01"), move("699.3"), "probably_filled"),
     (
         "spent a sum",
         order(quantity="500", unit=Unit.QUOTE, price=None),

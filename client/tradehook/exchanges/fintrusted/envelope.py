@@ -8,9 +8,7 @@ See: fintrusted-api 3.2 to 3.4.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tradehook.budget import reset_seconds
@@ -163,7 +161,7 @@ def code_of(value: object) -> str | None:
 def _json(response: Response) -> Any:
     if len(response.body) > LARGEST_BYTES:
         raise unexpected("the answer is too large")
-    if _is_page(response):
+    if response.is_page:
         raise unexpected("a web page came instead of data. Perhaps a protection layer wants a browser")
     try:
         return response.json()
@@ -209,7 +207,7 @@ def _refused_by_status(response: Response, dialect: Dialect) -> TradehookError:
         return _slow_down(response, details)
     if status >= 500 or status < 200:
         return Unavailable(f"FinTrusted failed on its side ({status}{': ' + text if text else ''}).", **details)
-    if status == 403 and _is_page(response):
+    if status == 403 and response.is_page:
         return EdgeBlocked(
             "A protection layer in front of FinTrusted blocked this request; it did not reach the exchange. Nothing "
             "here tries to pass it.",
@@ -253,7 +251,7 @@ def _refusal(response: Response, code: str | None, text: str, dialect: Dialect) 
 
 def _slow_down(response: Response, details: dict[str, Any]) -> RateLimited:
     is_told = any(name in response.headers for name in ("retry-after", "x-ratelimit-reset"))
-    wait = reset_seconds(response, server_now=_server_now(response)) if is_told else _PAUSE_SECONDS
+    wait = reset_seconds(response, server_now=response.at_seconds) if is_told else _PAUSE_SECONDS
     return RateLimited("FinTrusted asks to slow down.", retry_after_seconds=wait, **details)
 
 
@@ -273,15 +271,3 @@ def _words(kind: type[ResponseError], text: str) -> str:
 def _text(body: Mapping[str, Any], dialect: Dialect) -> str:
     found = (safe_text(dialect.hide(value)) for name in _TEXT_NAMES if isinstance(value := body.get(name), str))
     return next(filter(None, found), "")
-
-
-def _is_page(response: Response) -> bool:
-    kind = response.headers.get("content-type", "")
-    return "cf-mitigated" in response.headers or "html" in kind or response.body.lstrip()[:1] == b"<"
-
-
-def _server_now(response: Response) -> float:
-    try:
-        return parsedate_to_datetime(response.headers["date"]).timestamp()
-    except (LookupError, ValueError, TypeError, OverflowError):
-        return datetime.now(UTC).timestamp()

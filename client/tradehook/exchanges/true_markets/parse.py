@@ -90,13 +90,13 @@ def refusal(response: Response) -> TradehookError:
         "exchange": EXCHANGE,
     }
     if status == 429:
-        wait = reset_seconds(response, server_now=_server_now(response))
+        wait = reset_seconds(response, server_now=response.at_seconds)
         return RateLimited("True Markets asks to slow down.", retry_after_seconds=wait, **details)
     if status >= 500:
         return Unavailable(f"True Markets failed on its side ({status}{': ' + message if message else ''}).", **details)
     if status == 401:
         return Unauthorized(f"True Markets did not accept the key or token{_because(message)}.", **details)
-    if status == 403 and _is_edge(response):
+    if status == 403 and response.is_page:
         return EdgeBlocked(
             "A protection layer in front of True Markets blocked this address; the request did not reach it.", **details
         )
@@ -160,20 +160,6 @@ def _code(body: Mapping[str, Any]) -> str | None:
 
 def _because(message: str) -> str:
     return f": {message.rstrip('.')}" if message else ""
-
-
-def _is_edge(response: Response) -> bool:
-    kind = response.headers.get("content-type", "")
-    return "cf-mitigated" in response.headers or "html" in kind or response.body.lstrip()[:1] == b"<"
-
-
-def _server_now(response: Response) -> float:
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return parsedate_to_datetime(response.headers["date"]).timestamp()
-    except (LookupError, ValueError, TypeError, OverflowError):
-        return datetime.now(UTC).timestamp()
 
 
 # --- parts of answers -------------------------------------------------------------------------------------------

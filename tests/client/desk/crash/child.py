@@ -6,10 +6,11 @@ import http.client
 import json
 import os
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import child_fintrusted
@@ -55,6 +56,7 @@ TRANSFERS = {
     "payout": NewTransfer(asset="BTC", amount=parse_amount("0.01"), to="vault", chain=None),
     "transfer on a chain": NewTransfer(asset="USDC", amount=parse_amount("5"), to="cold", chain="base"),
 }
+GOAL_OF_TWO = Goal.of({"BTC": 60, "ETH": 2, "PYUSD": 38}, quote="PYUSD")
 GOAL = Goal.of({"BTC": 50, "ETH": 20, "PYUSD": 30}, quote="PYUSD")
 
 
@@ -75,20 +77,22 @@ def admin(url: str, method: str, path: str, body: Any = None) -> Any:
 class ShiftedLine(BlockingLine):
     """A blocking line in the sandbox's time: a pause lets the sandbox's clock go on instead of waiting."""
 
-    def __init__(self, url: str, offset: float) -> None:
+    offset: ClassVar[float] = 0.0
+    """How far the sandbox's clock is from the real one; the same for all lines of this process."""
+
+    def __init__(self, url: str) -> None:
         super().__init__()
         self._url = url
-        self._offset = offset
 
     async def pause(self, seconds: float) -> None:
         admin(self._url, "POST", "/_sandbox/clock", {"advance": max(seconds, 0.0)})
-        self._offset += max(seconds, 0.0)
+        ShiftedLine.offset += max(seconds, 0.0)
 
     def now(self) -> float:
-        return super().now() + self._offset
+        return super().now() + ShiftedLine.offset
 
     def monotonic(self) -> float:
-        return super().monotonic() + self._offset
+        return super().monotonic() + ShiftedLine.offset
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ class Place:
 
     def exchange(self) -> TrueMarkets:
         signer = keys.parse(json.dumps(self.key).encode(), where="the harness")
-        line = ShiftedLine(self.url, self.offset)
+        line = ShiftedLine(self.url)
         return TrueMarkets(
             line, signer=signer, environment="sandbox", base_url=self.url, timeout_seconds=TIMEOUT_SECONDS
         )
@@ -111,7 +115,7 @@ class Place:
         return Desk(self.exchange(), journal=Journal.open(self.journal), account="main")
 
     def fintrusted(self) -> FinTrusted:
-        line = ShiftedLine(self.url, self.offset)
+        line = ShiftedLine(self.url)
         return child_fintrusted.exchange(line, url=self.url, timeout_seconds=TIMEOUT_SECONDS)
 
     def blind_desk(self) -> Desk:
@@ -134,13 +138,9 @@ def prepare_journal(place: Place) -> None:
 def carry_out(place: Place, deed: str, policy: str, intent_id: str = INTENT) -> dict[str, Any]:
     """Do the deed as a scheduler's task would, and say what its caller hears."""
     if policy == "naive":
-        if deed in BLIND:
-            wanted = OrderDeed(child_fintrusted.ORDERS[deed])
-            return {"placed": run(naive.do(place.fintrusted(), wanted)).exchange_id}
-        exchange = place.exchange()
-        journal = Journal.open(place.journal)
-        wanted = OrderDeed(ORDERS[deed]) if deed in ORDERS else TransferDeed(TRANSFERS[deed], journal.destinations)
-        return {"placed": run(naive.do(exchange, wanted)).exchange_id}
+        return _without_memory(place, deed)
+    if deed == "fintrusted rebalance":
+        return _rebalance(place.desk(), others=[place.blind_desk()], goal=GOAL_OF_TWO)
     if deed.startswith("fintrusted"):
         return child_fintrusted.carry_out(place.blind_desk(), place.url, deed, intent_id, ask=admin)
     desk = place.desk()
@@ -148,15 +148,9 @@ def carry_out(place: Place, deed: str, policy: str, intent_id: str = INTENT) -> 
         desk.cancel_order(desk.journal.get(INTENT).exchange_id or "")
         return {"placed": desk.follow(INTENT).order_id}
     if deed == "expiry":
-        desk.sweep()
-        run(desk.exchange.session.line.pause(_ENDS_WITHIN))  # now no list shows it any more, and it is read by itself
-        desk.open_orders()
-        placed = desk.journal.get(INTENT).exchange_id
-        desk.close()
-        return {"placed": placed}
+        return _expire(desk)
     if deed == "rebalance":
-        done = plans.carry_out(desk, GOAL, intent_id=INTENT, source="harness")
-        return {"placed": INTENT} if done.state is State.ACCEPTED else {"error": str(done.state), "message": ""}
+        return _rebalance(desk)
     if deed in TRANSFERS:
         transfer = desk.create_transfer(TRANSFERS[deed], intent_id=intent_id, source="harness")
         return {"placed": transfer.transfer.transfer_id}
@@ -170,8 +164,31 @@ def carry_out(place: Place, deed: str, policy: str, intent_id: str = INTENT) -> 
     return {"placed": order.order.order_id}
 
 
+def _without_memory(place: Place, deed: str) -> dict[str, Any]:
+    if deed in BLIND:
+        return {"placed": run(naive.do(place.fintrusted(), OrderDeed(child_fintrusted.ORDERS[deed]))).exchange_id}
+    journal = Journal.open(place.journal)
+    wanted = OrderDeed(ORDERS[deed]) if deed in ORDERS else TransferDeed(TRANSFERS[deed], journal.destinations)
+    return {"placed": run(naive.do(place.exchange(), wanted)).exchange_id}
+
+
+def _expire(desk: Desk) -> dict[str, Any]:
+    desk.sweep()
+    run(desk.exchange.session.line.pause(_ENDS_WITHIN))  # now no list shows it any more, and it is read by itself
+    desk.open_orders()
+    placed = desk.journal.get(INTENT).exchange_id
+    desk.close()
+    return {"placed": placed}
+
+
+def _rebalance(desk: Desk, *, others: Sequence[Desk] = (), goal: Goal = GOAL) -> dict[str, Any]:
+    done = plans.carry_out(desk, goal, intent_id=INTENT, source="harness", others=others)
+    return {"placed": INTENT} if done.state is State.ACCEPTED else {"error": str(done.state), "message": ""}
+
+
 def main(place: Place, work: dict[str, Any], points: list[Point], tell: int) -> None:
     """Run one piece of work and tell through the pipe which places were passed and what came of it."""
+    ShiftedLine.offset = place.offset
     kill = (work["kill"][0], work["kill"][1]) if work.get("kill") else None
     if work["do"] == "deed" or kill:
         Tracer(points, tell=tell, kill=kill).begin()

@@ -23,6 +23,7 @@ BLIND = (
     "fintrusted word",
     "fintrusted futures",
     "fintrusted futures person",
+    "fintrusted rebalance",
 )
 """Those at the exchange that tells nothing of its spot orders; their code is in `child_fintrusted.py`."""
 TRANSFERS = frozenset({"payout", "transfer on a chain"})

@@ -67,6 +67,9 @@ def _blind_faults(deed: str, policy: str) -> list[Fault]:
         aimed = _BLIND[:_LOST]
     elif deed == "fintrusted cancel":
         path, aimed = "/tx/spot/cancel", [*_BLIND[:2], *_BLIND[3:-1]]
+    elif deed == "fintrusted rebalance":
+        here = [{"method": "POST", "path": path, **fault} for fault in (_BLIND[1], _BLIND[3])]
+        return [None, *here, {**here[0], "path": "/orders"}, _BLIND_AROUND[0]]
     elif deed in ("fintrusted reads", "fintrusted word"):
         return [None, *_BLIND_AROUND]
     around = _BLIND_AROUND if deed == "fintrusted market" and policy == "hold" else []

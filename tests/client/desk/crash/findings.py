@@ -18,21 +18,26 @@ def judge(spec: dict[str, Any], found: dict[str, Any]) -> str:
         return "crash"
     if not found["balanced"]:
         return "wrong"
-    if spec["deed"] == "rebalance":
-        return _judge_rebalance(found, last)
     if spec["deed"].startswith("fintrusted") and _is_untrue(found):
         return "wrong"
+    if spec["deed"].endswith("rebalance"):
+        return _judge_rebalance(found, last)
     if spec["deed"] == "fintrusted reads":
         return "once" if "placed" in last and {*there} == {*found["all_bound"]} else "undone"
     if len(there) > 1:
         return "duplicate"
     if spec["policy"] == "naive":
         return "once" if there else "undone"
-    if spec["deed"] in ("cancel", "expiry", "fintrusted word"):
+    return _judge_deed(spec["deed"], found, last)
+
+
+def _judge_deed(deed: str, found: dict[str, Any], last: dict[str, Any]) -> str:
+    there = found["there"]
+    if deed in ("cancel", "expiry", "fintrusted word"):
         return _judge_cancel(last, there)
-    if spec["deed"] == "fintrusted cancel":
-        return _judge_blind_cancel(last, found)
-    if spec["deed"] == "bounded order" and not {"canceled", "complete"}.issuperset(there.values()):
+    if deed == "fintrusted cancel":
+        return _judge_blind_cancel(last, there)
+    if deed == "bounded order" and not {"canceled", "complete"}.issuperset(there.values()):
         return "wrong"  # its rest was to be canceled
     return _judge_one(found, last)
 
@@ -55,9 +60,9 @@ _SPOT = {"trading": None, "completed": "probably_filled", "canceled": "canceled"
 """How a spot order stands there, to the only end that may be told of it."""
 
 
-def _judge_blind_cancel(last: dict[str, Any], found: dict[str, Any]) -> str:
+def _judge_blind_cancel(last: dict[str, Any], there: dict[str, str]) -> str:
     """Once it was canceled, whoever asks again hears a no; that the cancel was taken is then for a person to say."""
-    if [*found["there"].values()] != ["canceled"]:
+    if [*there.values()] != ["canceled"]:
         return "phantom" if "placed" in last else "undone"
     return "once" if "placed" in last or last.get("error") == "WrongState" else "undone"
 

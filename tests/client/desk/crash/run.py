@@ -25,7 +25,12 @@ from findings import Findings
 
 HERE = Path(__file__).parent
 LANES = [*((deed, "hold") for deed in (*DEEDS, *BLIND)), ("market order", "resend")]
-CONTROLS = [("market order", "naive"), ("payout", "naive"), ("order on a chain", "naive"), ("fintrusted market", "naive")]
+CONTROLS = [
+    ("market order", "naive"),
+    ("payout", "naive"),
+    ("order on a chain", "naive"),
+    ("fintrusted market", "naive"),
+]
 WAITS = (0.5, 4000.0, 30.0)
 """Between the runs of one intent: at once, when late answers have come, and after the horizon."""
 _SAY_EVERY = 10.0

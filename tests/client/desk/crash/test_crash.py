@@ -17,7 +17,7 @@ import pytest
 
 SEED = os.environ.get("TRADEHOOK_SEED", "1")
 PROOF_TRIALS = os.environ.get("TRADEHOOK_TRIALS", "20000")
-UNLISTED = ("fintrusted market", "fintrusted limit")
+UNLISTED = ("fintrusted market", "fintrusted limit", "fintrusted rebalance")
 SIDES = {"await": ("before", "after"), "commit": ("begin", "before", "after")}
 _WORD = "a person's word, one transaction; whoever typed it sees whether it was done, and may type it again"
 _READS = "reads only; no intent exists yet"
@@ -31,7 +31,6 @@ NO_DEED = {
     "destinations.Destinations.remove": _WORD,
     "doubts.Doubts.again": _WORD,
     "guard.check: await exchange.account_id()": "only for a live exchange; there is none in the harness",
-    "journal.Journal._made_once": "makes the deployment's name; whoever comes next finds it or makes it",
     "keeping.accept_restore": _WORD,
     "keeping.adopt": "before the first intent of a journal",
     "keeping.settle": "before the first intent of a journal",

@@ -133,7 +133,10 @@ class Worker:
             return {"there": admin(self.url, "GET", "/_crash/futures")}
         if deed.startswith("fintrusted"):
             rows = admin(self.url, "GET", "/_sandbox/fintrusted/orders")["data"]
-            return {"there": {row["order_id"]: row["status"].lower() for row in rows}}
+            here = {row["order_id"]: row["status"].lower() for row in rows}
+            # One over both exchanges has legs at each.
+            both = self.there("rebalance")["there"] if deed.endswith("rebalance") else {}
+            return {"there": {**both, **here}}
         kind, waiting = ("transfers", "awaiting_signature") if deed in TRANSFERS else ("orders", "initialized")
         rows = admin(self.url, "GET", f"/_sandbox/{kind}")["data"]
         return {"there": {row.get("id") or row["order_id"]: row["status"] for row in rows if row["status"] != waiting}}

@@ -12,13 +12,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from contextlib import ExitStack, suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from tests.client.desk.storms.happenings import ANSWERS, HOUR_CAP, LOST, S
+from tests.client.desk.storms.happenings import ANSWERS, BLIND_FAULTS, HOUR_CAP, LOST, S
+from tests.client.desk.storms.happenings import BLIND_ORDERS as ORDERS
 from tests.client.desk.storms.lives import Lives, main
 from tests.client.desk.storms.staged import HOST, URL, Process
 from tests.client.desk.storms.staged_blind import ADD, BlindStaged, make_blind_template, one_time
@@ -28,37 +29,11 @@ from tradehook.desk.intents import IN_DOUBT, PLACED, SENDERS
 from tradehook.desk.limits import Limits
 from tradehook.desk.resolving import is_untold
 from tradehook.errors import GuardRefused, IntentConflict, TradehookError
-from tradehook.models import NewOrder, OrderStatus
+from tradehook.models import OrderStatus
 from tradehook.run import run, run_each
 from tradehook.wire import Request, encode_json
+from tradehook_sandbox.fintrusted.coins import SCALE
 
-ORDERS = [
-    NewOrder.of("BTC/USDT", side="buy", amount="$20"),
-    NewOrder.of("BTC/USDT", side="sell", amount="0.0003"),
-    NewOrder.of("ETH/USDT", side="buy", amount="$15"),
-    NewOrder.of("ETH/USDT", side="sell", amount="0.002"),
-    NewOrder.of("BTC/USDT", side="buy", amount="0.001", price=Decimal(50000)),
-    NewOrder.of("BTC/USDT", side="buy", amount="0.0003", price=Decimal(67500)),
-    NewOrder.of("BTC/USDT", side="sell", amount="0.0003", price=Decimal(90000)),
-    NewOrder.of("BTC/USDT", side="buy", amount="0.0002", price=Decimal(51000), good_for=timedelta(seconds=60)),
-    NewOrder.of("BTC/USDT", side="buy", amount="0.0002", max_slippage="0.5", bounded=True),
-]
-CANCEL = "/tx/spot/cancel"
-FAULTS = [
-    *({"method": "POST", "path": path, **fault} for path in (ADD, ADD, CANCEL) for fault in ANSWERS),
-    *(
-        {"method": "GET", "path": "*", **fault}
-        for fault in (
-            {"kind": "error_before", "status": 503},
-            {"kind": "timeout_after"},
-            {"kind": "rate_limited"},
-            {"kind": "garbled"},
-            {"kind": "missing_field"},
-            {"kind": "stale_list", "delay_seconds": 20.0},
-        )
-    ),
-    {"method": "POST", "path": "/uc/v2/login", "kind": "error_after", "status": 503},
-]
 CONCLUSIONS = {"probably_filled": "COMPLETED", "canceled": "CANCELED"}
 DIES = st.none() | st.none() | st.tuples(st.integers(1, 20), st.booleans())
 
@@ -93,8 +68,6 @@ class BlindMachine(Lives, RuleBasedStateMachine):
     def admin(self, path: str, body: dict[str, Any]) -> None:
         request = Request("POST", f"{URL}/_sandbox/{path}", body=encode_json(body))
         assert self.staged.sandbox.handle(request).status in (200, 201, 400), path  # 400: there is not so much
-
-    # --- what may happen ------------------------------------------------------------------------------------
 
     @initialize(cap=st.booleans())
     def begin(self, cap):
@@ -183,7 +156,7 @@ class BlindMachine(Lives, RuleBasedStateMachine):
             heard = self.attempt(lambda each: each.desk.place_order(ORDERS[deed], intent_id=name, source="test"))
             assert isinstance(heard, IntentConflict)
 
-    @rule(fault=st.sampled_from(FAULTS), times=st.integers(1, 3))
+    @rule(fault=st.sampled_from(BLIND_FAULTS), times=st.integers(1, 3))
     def stage_a_fault(self, fault, times):
         if len(self.staged.sandbox.faults.waiting) < 3:
             self.staged.fault(**fault, times=times)
@@ -232,9 +205,7 @@ class BlindMachine(Lives, RuleBasedStateMachine):
 
     @rule()
     def list_what_stands(self):
-        found = self.attempt(
-            lambda each: [*run_each(AsyncClient(each.exchange, desk=lambda: each.desk).list_orders())]
-        )
+        found = self.attempt(lambda each: [*run_each(AsyncClient(each.exchange, desk=lambda: each.desk).list_orders())])
         if not isinstance(found, TradehookError | None):
             assert OrderStatus.FILLED not in {order.status for order in found}
 
@@ -318,7 +289,6 @@ class BlindMachine(Lives, RuleBasedStateMachine):
 
     @rule(pick=st.integers(0, 1000))
     def once_more(self, pick):
-        """A new generation, on purpose, of what has ended."""
         if not self.asked:
             return
         name = self.process.journal.doubts.newest_id(self.pick(pick))
@@ -417,17 +387,12 @@ class BlindMachine(Lives, RuleBasedStateMachine):
 
     @invariant()
     def no_cap_is_exceeded(self):
-        if not self.has_cap:
-            return
-        spent = Decimal(0)
-        there = self.staged.there()
-        for row in self.staged.rows.execute("SELECT intent_id, notional FROM intent").fetchall():
-            mine = [there[name] for name, owner in self.staged.made_for.items() if owner == row["intent_id"]]
-            spent += sum((Decimal(order.turnover).scaleb(-8) for order in mine if order.side == "buy"), Decimal(0))
-        assert spent <= HOUR_CAP * (1 + int(self.hours())), f"{spent} of {HOUR_CAP}"
-
-    def hours(self) -> float:
-        return (self.staged.sandbox.clock.offset) / 3600
+        """The whole of all buys; the limit is for each hour."""
+        if self.has_cap:
+            mine = [self.staged.there()[name] for name, owner in self.staged.made_for.items() if owner is not None]
+            spent = sum(Decimal(order.turnover).scaleb(-SCALE) for order in mine if order.side == "buy")
+            hours = int(self.staged.sandbox.clock.offset / 3600) + 1
+            assert spent <= HOUR_CAP * hours, f"{spent} in {hours} hours"
 
 
 if __name__ == "__main__":

@@ -86,4 +86,35 @@ FAULTS = [
     ),
     {"method": "POST", "path": "/auth/api-key/token", "kind": "error_after", "status": 503},
 ]
+# What happens at FinTrusted, which tells nothing of its orders.
+BLIND_ORDERS = [
+    NewOrder.of("BTC/USDT", side="buy", amount="$20"),
+    NewOrder.of("BTC/USDT", side="sell", amount="0.0003"),
+    NewOrder.of("ETH/USDT", side="buy", amount="$15"),
+    NewOrder.of("ETH/USDT", side="sell", amount="0.002"),
+    NewOrder.of("BTC/USDT", side="buy", amount="0.001", price=Decimal(50000)),
+    NewOrder.of("BTC/USDT", side="buy", amount="0.0003", price=Decimal(67500)),
+    NewOrder.of("BTC/USDT", side="sell", amount="0.0003", price=Decimal(90000)),
+    NewOrder.of("BTC/USDT", side="buy", amount="0.0002", price=Decimal(51000), good_for=timedelta(seconds=60)),
+    NewOrder.of("BTC/USDT", side="buy", amount="0.0002", max_slippage="0.5", bounded=True),
+]
+BLIND_FAULTS = [
+    *(
+        {"method": "POST", "path": path, **fault}
+        for path in ("/tx/spot/add", "/tx/spot/add", "/tx/spot/cancel")
+        for fault in ANSWERS
+    ),
+    *(
+        {"method": "GET", "path": "*", **fault}
+        for fault in (
+            {"kind": "error_before", "status": 503},
+            {"kind": "timeout_after"},
+            {"kind": "rate_limited"},
+            {"kind": "garbled"},
+            {"kind": "missing_field"},
+            {"kind": "stale_list", "delay_seconds": 20.0},
+        )
+    ),
+    {"method": "POST", "path": "/uc/v2/login", "kind": "error_after", "status": 503},
+]
 HOUR_CAP = Decimal(90)

@@ -28,12 +28,15 @@ from tests.client.desk.storms.peers import admin
 
 import tradehook.desk
 from tradehook.amounts import parse_amount
+from tradehook.contract import Exchange
 from tradehook.desk import journal as journals
 from tradehook.desk import reserve
 from tradehook.desk.journal import Journal
 from tradehook.desk.reconcile import Patience
 from tradehook.desk.submit import Desk
 from tradehook.errors import TradehookError
+from tradehook.exchanges.fintrusted import FinTrusted
+from tradehook.exchanges.fintrusted.dialect import Dialect
 from tradehook.exchanges.true_markets import TrueMarkets, keys
 from tradehook.lines.blocking import BlockingLine
 from tradehook.models import NewOrder
@@ -86,6 +89,9 @@ def wanted(deed: str, amount: str) -> NewOrder | NewTransfer:
     match deed:
         case "order":
             return NewOrder.of("BTC/PYUSD", side="buy", amount=amount)
+        case "fintrusted BTC/USDT buy" | "fintrusted ETH/USDT buy" | "fintrusted BTC/USDT sell":
+            _, market, side = deed.split()
+            return NewOrder.of(market, side=side, amount=amount)
         case "signed order":
             return NewOrder.of("CBBTC/USDC", side="buy", amount=amount, chain="base")
         case "payout":
@@ -114,7 +120,9 @@ class Child:
         policy = self.work.get("policy", "desk")
         stops = (lambda: self._stop(ready)) if self.work.get("stops") else None
         line = SharedLine(self.pack.url, self.pack.shift, moves=bool(self.job.get("shifts")), stops=stops)
-        exchange = self.pack.exchange(line, seconds=float(self.job.get("timeout", 5.0)))
+        is_blind = self.work["deed"].startswith("fintrusted")
+        make = self.pack.fintrusted if is_blind else self.pack.exchange
+        exchange = make(line, seconds=float(self.job.get("timeout", 5.0)))
         run(exchange.account_id())
         if self.job.get("no_fence"):
             Token.left_seconds = lambda *_, **__: 0.0  # type: ignore[method-assign]
@@ -147,7 +155,7 @@ class Child:
         os.write(ready, b"s")
         os.kill(os.getpid(), signal.SIGSTOP)
 
-    def _remember(self, exchange: TrueMarkets, meet: Callable[[], None]) -> dict[str, Any]:
+    def _remember(self, exchange: Exchange, meet: Callable[[], None]) -> dict[str, Any]:
         """The control: looks whether it was done, does it, and notes that it is done."""
         engine = create_engine(self.job["journal"].replace("postgresql://", "postgresql+psycopg://"))
         order = wanted(self.work["deed"], self.work["amount"])
@@ -203,6 +211,10 @@ class Pack:
     def exchange(self, line: BlockingLine, *, seconds: float) -> TrueMarkets:
         signer = keys.parse(json.dumps(self.key).encode(), where="the harness")
         return TrueMarkets(line, signer=signer, environment="sandbox", base_url=self.url, timeout_seconds=seconds)
+
+    def fintrusted(self, line: BlockingLine, *, seconds: float) -> FinTrusted:
+        dialect = Dialect.parse({"email": "demo@example.com", "password": "demo"}, is_sandbox=True)
+        return FinTrusted(line, dialect=dialect, base_url=self.url, timeout_seconds=seconds)
 
     def account_id(self) -> str:
         line = BlockingLine()

@@ -75,11 +75,16 @@ class Room:
         assert self.admin("GET", "ledger")["balanced"] is True
 
     def there(self) -> dict[str, list[str]]:
-        """What is there for money: the quantity as it was asked for, to the ids of all that have it."""
+        """What is there for money: the quantity as it was asked for, to the ids of all that have it.
+
+        At FinTrusted the market and the side.
+        """
         found: dict[str, list[str]] = {}
         for kind in ("orders", "transfers"):
             for row in self.admin("GET", kind)["data"]:
                 is_signed = row.get("chain") is not None
                 if row["status"] not in WAITING and not (is_signed and row["status"] == "failed"):
                     found.setdefault(f"{kind} {float(row['qty']):.8f}", []).append(row.get("id") or row["order_id"])
+        for row in self.admin("GET", "fintrusted/orders")["data"]:
+            found.setdefault(f"fintrusted {row['symbol']} {row['direction']}", []).append(row["order_id"])
         return found

@@ -31,6 +31,8 @@ FAULTS = [
     {"kind": "edge_html"},
     {"kind": "late_accept", "delay_seconds": 0.3},
 ]
+KINDS = {"fintrusted BTC/USDT buy": "$20", "fintrusted BTC/USDT sell": "0.0003", "fintrusted ETH/USDT buy": "$15"}
+"""One race of each in a journal: a second order of a kind would be refused while the wallet could not tell them apart."""
 CAP_WORKERS = 8
 WORTH = Decimal(20)
 
@@ -89,17 +91,45 @@ def race_many(room, new_journal, rounds: int, *, seed: int) -> dict[str, float]:
                     path += "/{id}/execute"
                 room.admin("POST", "faults", {"method": "POST", "path": path, "times": 1, **fault})
             work = {"intent": f"race-{number}", "deed": deed, "amount": amount}
-            size = chance.randint(2, 8)
-            begun = time.monotonic()
-            timeout = 0.4 if fault and fault["kind"] == "timeout_after" else 5.0
-            found = room.do(journal=journal, children=[work] * size, timeout=timeout, look=0.2)["heard"]
-            figures["seconds"] += time.monotonic() - begun
-            figures["races"] += 1
-            figures["processes"] += size
-            heard[mark] = (found, work["intent"], (deed, fault, size))
+            heard[mark] = race(room, journal, work, fault, chance=chance, figures=figures)
         room.settle()
         check(room.there(), heard, journal)
         figures["placed"] += len(room.there())
+    return figures
+
+
+def race(room, journal: str, work: dict, fault, *, chance: random.Random, figures: dict) -> tuple:
+    """One race; what its processes heard, the intent, and how it was."""
+    size = chance.randint(2, 8)
+    begun = time.monotonic()
+    timeout = 0.4 if fault and fault["kind"] == "timeout_after" else 5.0
+    found = room.do(journal=journal, children=[work] * size, timeout=timeout, look=0.2)["heard"]
+    figures["seconds"] += time.monotonic() - begun
+    figures["races"] += 1
+    figures["processes"] += size
+    return found, work["intent"], (work["deed"], fault, size)
+
+
+def race_blind(room, new_journal, rounds: int, *, seed: int) -> dict[str, float]:
+    """The same with market orders at the exchange that tells nothing of them: a lost answer is held by all."""
+    chance = random.Random(seed)
+    figures = {"races": 0, "processes": 0, "placed": 0, "held": 0, "seconds": 0.0}
+    while figures["races"] < rounds:
+        room.begin_anew()
+        journal = new_journal()
+        heard = {}
+        for number, (deed, amount) in enumerate(KINDS.items()):
+            fault = chance.choice(FAULTS)
+            room.admin("DELETE", "faults")
+            if fault:
+                room.admin("POST", "faults", {"method": "POST", "path": "/tx/spot/add", "times": 1, **fault})
+            work = {"intent": f"race-{number}", "deed": deed, "amount": amount}
+            heard[deed] = race(room, journal, work, fault, chance=chance, figures=figures)
+        room.settle()
+        check(room.there(), heard, journal)
+        figures["placed"] += len(room.there())
+        with Journal.open(journal) as known:
+            figures["held"] += sum(known.get(name).standing == "UNKNOWN" for _, name, _ in heard.values())
     return figures
 
 
@@ -127,6 +157,20 @@ def test_races_for_one_intent(room, new_journal):
     race_many(room, new_journal, 25, seed=SEED)
 
 
+def test_races_for_one_intent_at_an_exchange_that_lists_nothing(room, new_journal):
+    assert race_blind(room, new_journal, 9, seed=SEED)["held"] > 0
+
+
+@pytest.mark.prove
+def test_three_hundred_races_for_one_intent_at_an_exchange_that_lists_nothing(room, new_journal, request):
+    figures = race_blind(room, new_journal, 300, seed=SEED)
+    print(
+        f"\nraces at FinTrusted on {request.node.callspec.params['store']}, seed {SEED}: {figures['races']} of 2 to 8 "
+        f"processes ({figures['processes']} in all), {figures['placed']} placed, {figures['held']} held, 0 doubles, "
+        f"{figures['seconds'] / figures['races']:.3f} s a race"
+    )
+
+
 @pytest.mark.prove
 def test_a_thousand_races_for_one_intent(room, new_journal, store, request):
     begun = time.monotonic()
@@ -139,9 +183,9 @@ def test_a_thousand_races_for_one_intent(room, new_journal, store, request):
     )
 
 
-def test_a_client_that_looks_and_then_sends_doubles(room, new_journal):
+@pytest.mark.parametrize("deed", ["order", "fintrusted BTC/USDT buy"])
+def test_a_client_that_looks_and_then_sends_doubles(room, new_journal, deed):
     """The control: a memory without a transaction."""
-    room.begin_anew()
     journal = new_journal()
     engine = create_engine(journal.replace("postgresql://", "postgresql+psycopg://"))
     with engine.begin() as connection:
@@ -149,8 +193,9 @@ def test_a_client_that_looks_and_then_sends_doubles(room, new_journal):
     engine.dispose()
     doubles = 0
     for number in range(5):
-        amount, mark = amount_of("order", number)
-        work = {"intent": f"naive-{number}", "deed": "order", "amount": amount, "policy": "remembering"}
+        room.begin_anew()
+        amount, mark = (KINDS[deed], deed) if deed in KINDS else amount_of(deed, number)
+        work = {"intent": f"naive-{number}", "deed": deed, "amount": amount, "policy": "remembering"}
         found = room.do(journal=journal, children=[work] * 4)["heard"]
         assert [one for one in found if "crash" in one] == []
         doubles += len(room.there()[mark]) > 1
