@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
+from tradehook.cli.interrupts import Interrupts, noted
 from tradehook.cli.output import console, harmless, hint, say
 from tradehook.errors import GuardRefused, InvalidInput, NotSent, TradehookError
 
@@ -81,32 +82,34 @@ def carry_out(
         how: whether to ask.
     """
     questions: queue.SimpleQueue[tuple[Any, Any, Future[bool]]] = queue.SimpleQueue()
+    waiting: Future[bool] = Future()
 
     def approve(settled: Any, created: Any) -> bool:
         answer: Future[bool] = Future()
         questions.put((settled, created, answer))
         return answer.result()
 
-    future = begin(approve if how.asks else None)
-    waiting: Future[bool] | None = None
     trouble: Exception | None = None
-    is_leaving = has_said_so = False
-    while not future.done():
-        try:
-            if is_leaving and not has_said_so:
-                has_said_so = True
-                hint("Stopping. What has not been sent stays unsent; waiting for the answer to what is on its way…")
-            settled, created, waiting = questions.get(timeout=_QUESTION_SECONDS)
-            waiting.set_result(trouble is None and not is_leaving and _approve(words(settled, created), how=how))
-        except queue.Empty:
-            continue
-        except (KeyboardInterrupt, Exception) as error:  # the terminal may be gone
-            if isinstance(error, Exception):
-                trouble, has_said_so = error, True
-            is_leaving = True
-            client.desk.stop()
-            if waiting is not None and not waiting.done():
-                waiting.set_result(False)
+    has_stopped = False
+    with noted() as interrupts:
+        future = begin(approve if how.asks else None)
+        while not future.done():
+            try:
+                if interrupts.is_asked and not has_stopped:
+                    has_stopped = True
+                    client.desk.stop()
+                    hint("Stopping. What has not been sent stays unsent; waiting for the answer to what is on its way…")
+                settled, created, waiting = questions.get(timeout=_QUESTION_SECONDS)
+                waiting.set_result(
+                    trouble is None and _approve(words(settled, created), how=how, interrupts=interrupts)
+                )
+            except queue.Empty:
+                continue
+            except Exception as error:  # the terminal may be gone; what was sent is heard out first
+                trouble, has_stopped = error, True
+                client.desk.stop()
+                if not waiting.done():
+                    waiting.set_result(False)
     if trouble is not None and future.exception() is not None:
         raise trouble
     try:
@@ -115,13 +118,19 @@ def carry_out(
         raise NotSent(f"{error.message} Nothing was sent.", exchange=error.exchange, **error.details) from None
 
 
-def _approve(lines: Sequence[str], *, how: How) -> bool:
-    """Show what is to be signed and ask."""
-    first, *others = lines
-    how.tell(first, style="bold")
-    for line in others:
-        how.tell(line)
-    return confirm("Sign and send it?")
+def _approve(lines: Sequence[str], *, how: How, interrupts: Interrupts) -> bool:
+    """Show what is to be signed and ask. An interrupt is a no."""
+    if interrupts.is_asked:
+        return False
+    try:
+        with interrupts.throwing():
+            first, *others = lines
+            how.tell(first, style="bold")
+            for line in others:
+                how.tell(line)
+            return confirm("Sign and send it?")
+    except KeyboardInterrupt:
+        return False
 
 
 def wait_for_end(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -105,12 +104,16 @@ async def _prices(exchange: Exchange, goal: Goal, *, quote: str) -> tuple[str, d
     That is `quote` where it is traded against that, else what the exchange trades against by itself.
     """
     default = exchange.spec.capabilities.default_quote
-    if quote:
-        with suppress(Unavailable):  # how an exchange may say that it has no such market; the next one tells
-            settled, prices = await _quoted(exchange, goal, quote=quote)
-            if prices:
-                return settled, prices
-    return await _quoted(exchange, goal, quote=default)
+    settled, prices = default, dict[str, Decimal]()
+    for wanted in dict.fromkeys((quote or default, default)):
+        try:
+            settled, prices = await _quoted(exchange, goal, quote=wanted)
+        except Unavailable:  # how an exchange may say that it has no such market; the next one tells
+            if wanted == default:
+                raise
+        if prices:
+            break
+    return settled, prices
 
 
 async def _quoted(exchange: Exchange, goal: Goal, *, quote: str) -> tuple[str, dict[str, Decimal]]:

@@ -45,6 +45,15 @@ def until_placed(server, orders: int = 1) -> None:
     raise AssertionError("the order never came")
 
 
+def until_asked(server) -> None:
+    """Until the request that the one fault waits for has come."""
+    for _ in range(600):
+        if not server.admin("GET", "faults")["data"]:
+            return
+        time.sleep(0.05)
+    raise AssertionError("the request never came")
+
+
 @pytest.mark.parametrize("sign", SIGNS, ids=lambda sign: sign.name)
 def test_while_it_is_being_sent(place, sign):
     server, start = place
@@ -66,7 +75,7 @@ def test_before_it_is_sent(place, sign):
     server, start = place
     server.fault("slow", method="POST", path="/quotes", delay_seconds=4)
     process = start("0.001", "--intent-id", "early")
-    time.sleep(2)
+    until_asked(server)
     process.send_signal(sign)
     out, error = process.communicate(timeout=60)
     assert process.returncode == 3, error
@@ -79,7 +88,8 @@ def test_while_it_waits_for_the_end(place, sign):
     server, start = place
     process = start("0.001", "--limit", "40000", "--wait")
     until_placed(server)
-    time.sleep(2)
+    server.fault("slow", method="GET", path="*", delay_seconds=0.1)
+    until_asked(server)
     process.send_signal(sign)
     out, error = process.communicate(timeout=60)
     assert process.returncode == 130, error

@@ -16,6 +16,7 @@ import os
 import signal
 import struct
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -153,7 +154,8 @@ class Child:
     @staticmethod
     def _stop(ready: int) -> None:
         os.write(ready, b"s")
-        os.kill(os.getpid(), signal.SIGSTOP)
+        # To this thread: sent to the process, another thread takes it, and this one may send before all stand still.
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
     def _remember(self, exchange: Exchange, meet: Callable[[], None]) -> dict[str, Any]:
         """The control: looks whether it was done, does it, and notes that it is done."""
