@@ -80,6 +80,7 @@ class SandboxServer:
         return ledger["orders"]
 
     def stop(self) -> int:
+        """Its exit code. Asked once: a second signal would end it where it stands."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(15)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tradehook.models import NewOrder
+    from tradehook.transfers import NewTransfer
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]*", re.ASCII)
 
 
 def new_order(
@@ -62,6 +67,31 @@ def new_order(
     return order
 
 
+def new_transfer(*, asset: object, amount: object, destination: object, chain: object) -> NewTransfer:
+    """The transfer that rendered arguments stand for. Only `None` means "not given", never an empty text.
+
+    Raises:
+        InvalidInput: an argument cannot be meant.
+    """
+    from pydantic import ValidationError
+
+    from tradehook.amounts import parse_amount
+    from tradehook.transfers import NewTransfer
+
+    try:
+        return NewTransfer(
+            asset=as_text(asset, what="asset"),
+            amount=parse_amount(as_text(amount, what="amount")),
+            to=as_text(destination, what="destination"),
+            chain=None if chain is None else as_text(chain, what="chain").lower(),
+        )
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise InvalidInput(
+            f"The {'.'.join(str(part) for part in wrong['loc'])} cannot be used: {wrong['msg']}."
+        ) from None
+
+
 def as_text(value: object, *, what: str) -> str:
     """An argument as text. Whole numbers and decimals are taken as they are written.
 
@@ -95,6 +125,16 @@ def as_targets(value: object) -> Mapping[str, Any]:
     return value
 
 
+def as_name(value: object) -> str | None:
+    """The name of a stored set of targets, plain or as `{{ params.targets | tojson }}` leaves it; else `None`."""
+    if not isinstance(value, str):
+        return None
+    word = value.strip()
+    if word[:1] == word[-1:] == '"':
+        word = word[1:-1]
+    return word if _NAME.fullmatch(word) and word != "None" else None
+
+
 def as_names(value: object, *, what: str) -> list[str]:
     """Names from a list, or from JSON as `{{ params.accounts | tojson }}` leaves it; each once, at least one.
 
@@ -112,6 +152,46 @@ def as_names(value: object, *, what: str) -> list[str]:
             f'{what} should be a list like ["main", "fin"], each name once; in a template, add | tojson.'
         )
     return names
+
+
+def as_words(value: object, *, what: str) -> list[str]:
+    """Words in small letters, from a list, from its JSON, or with commas between them; nothing at all gives none.
+
+    Raises:
+        InvalidInput: it is something else.
+    """
+    if value is None:
+        return []
+    if isinstance(value, str) and not value.lstrip().startswith("["):
+        value = [word for word in value.split(",") if word.strip()]
+    if isinstance(value, str):
+        return as_words(as_names(value, what=what), what=what)
+    if isinstance(value, list | tuple | set | frozenset):
+        return [as_text(word, what=what).lower() for word in value]
+    raise InvalidInput(f'The {what} should be words with commas between them, or a list like ["open", "filled"].')
+
+
+def as_moment(value: object, *, what: str) -> datetime:
+    """A moment in UTC: `24h` ago, `2026-11-01`, or a time as templates leave it; without a zone it is in UTC.
+
+    Raises:
+        InvalidInput: it is neither a time nor so long ago.
+    """
+    from tradehook.amounts import parse_duration
+
+    if not isinstance(value, datetime):
+        word = as_text(value, what=what)
+        try:
+            value = datetime.fromisoformat(word)
+        except ValueError:
+            try:
+                return datetime.now(UTC) - parse_duration(word)
+            except InvalidInput:
+                raise InvalidInput(
+                    f"{word[:40]!r} is not a time: write 24h, 7d, 2026-11-01 or 2026-11-01T12:30Z.",
+                    suggestions=("24h", "7d"),
+                ) from None
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def as_flag(value: object, *, what: str) -> bool:

@@ -65,7 +65,15 @@ def reason(error: TradehookError) -> str:
 
 
 def with_retries(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """An operator's arguments with two retries, unless the task or its DAG's `default_args` say otherwise."""
-    if "retries" not in kwargs and "retries" not in (kwargs.get("default_args") or {}):
+    """An operator's arguments with two retries and our retry policy, unless the task or `default_args` say otherwise.
+
+    A mapped operator brings `retry_policy=None` along unasked, so `None` counts as not said.
+    """
+    defaults = kwargs.get("default_args") or {}
+    if "retries" not in kwargs and "retries" not in defaults:
         kwargs["retries"] = RETRIES
+    if kwargs.get("retry_policy") is None and defaults.get("retry_policy") is None:
+        from tradehook_provider.retry_policy import TradehookRetryPolicy
+
+        kwargs["retry_policy"] = TradehookRetryPolicy()
     return kwargs

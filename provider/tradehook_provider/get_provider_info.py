@@ -52,18 +52,53 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": TRUE_MARKETS,
                 "python-modules": [
+                    "tradehook_provider.operators.approvals",
                     "tradehook_provider.operators.balances",
+                    "tradehook_provider.operators.cancels",
+                    "tradehook_provider.operators.doubts",
+                    "tradehook_provider.operators.lists",
                     "tradehook_provider.operators.orders",
+                    "tradehook_provider.operators.quotes",
                     "tradehook_provider.operators.rebalance",
+                    "tradehook_provider.operators.trading_state",
+                    "tradehook_provider.operators.transfers",
                 ],
             },
             {"integration-name": FINTRUSTED, "python-modules": ["tradehook_provider.operators.futures"]},
         ],
         "sensors": [
-            {"integration-name": TRUE_MARKETS, "python-modules": ["tradehook_provider.sensors.orders"]},
+            {
+                "integration-name": TRUE_MARKETS,
+                "python-modules": [
+                    "tradehook_provider.sensors.balances",
+                    "tradehook_provider.sensors.orders",
+                    "tradehook_provider.sensors.prices",
+                    "tradehook_provider.sensors.transfers",
+                ],
+            },
             {"integration-name": FINTRUSTED, "python-modules": ["tradehook_provider.sensors.futures"]},
         ],
-        "triggers": [{"integration-name": TRUE_MARKETS, "python-modules": ["tradehook_provider.triggers.orders"]}],
+        "triggers": [
+            {
+                "integration-name": TRUE_MARKETS,
+                "python-modules": [
+                    "tradehook_provider.triggers.balances",
+                    "tradehook_provider.triggers.events",
+                    "tradehook_provider.triggers.doubts",
+                    "tradehook_provider.triggers.orders",
+                    "tradehook_provider.triggers.prices",
+                    "tradehook_provider.triggers.transfers",
+                ],
+            },
+        ],
+        "extra-links": [
+            "tradehook_provider.links.ExplorerLink",
+            "tradehook_provider.links.OrderLink",
+            "tradehook_provider.links.TradingPageLink",
+        ],
+        "notifications": ["tradehook_provider.notifications.telegram.TelegramNotifier"],
+        # A `factory` of null instead of a handler of null would end every Airflow process at its start.
+        "asset-uris": [{"schemes": ["tradehook"], "handler": None}],
         "connection-types": [
             {
                 "connection-type": "true_markets",

@@ -6,7 +6,8 @@ over all of that, never of the try number or of `ti.id`, which is new on every t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from tradehook.errors import GuardRefused
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from tradehook_provider.hooks.exchange import ExchangeHook
+
+_SHORTEST_INTERVAL = timedelta(hours=1)
 
 
 def task_intent_id(context: Context, *, hook: ExchangeHook, leg: str, generation: int = 0) -> str:
@@ -52,15 +55,34 @@ def task_source(context: Context) -> str:
 
 
 def refuse_backfill(context: Context, *, is_allowed: bool) -> None:
-    """A backfill asks for what should have been done long ago; orders can only be placed now.
+    """A backfill, or a run that catches up, asks for what should have been done long ago; it could only be done now.
 
     Raises:
-        GuardRefused: it is a backfill, and nobody allowed that.
+        GuardRefused: it is one, and nobody allowed that.
     """
+    if is_allowed:
+        return
     run_type = str(getattr(context["dag_run"].run_type, "value", context["dag_run"].run_type))
-    if run_type == "backfill" and not is_allowed:
+    what = "a backfill run" if run_type == "backfill" else None
+    if run_type == "scheduled" and _catches_up(context):
+        what = "a run that catches up: a later one is due already"
+    if what is not None:
         raise GuardRefused(
-            "This is a backfill run, and an order cannot be placed in the past. Nothing was sent. "
-            "Set allow_backfill=True on the task if you mean it.",
+            f"This is {what}, and an order cannot be placed in the past. Nothing was sent. Set allow_backfill=True on "
+            "the task if you mean it, or catchup=False on the DAG.",
             rule="backfill",
         )
+
+
+def _catches_up(context: Context) -> bool:
+    """Whether the DAG makes up for missed runs, and this is not the newest of them.
+
+    A run that waited for its turn is not taken for one, unless the DAG has `catchup` on.
+    """
+    dag: Any = context.get("dag")
+    run: Any = context["dag_run"]
+    if not getattr(dag, "catchup", False) or run.data_interval_end is None or run.data_interval_start is None:
+        return False
+    # Schedules that name moments have intervals without a length.
+    length = max(run.data_interval_end - run.data_interval_start, _SHORTEST_INTERVAL)
+    return bool(datetime.now(UTC) >= run.data_interval_end + length)

@@ -1,9 +1,9 @@
-"""Waiting for an order to end: beside it for a while, then from what a trigger says, and judging how it ended."""
+"""Waiting for an order or transfer to end: beside it for a while, then by a trigger, and judging how it ended."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tradehook.errors import InvalidInput, TradehookError
 from tradehook_provider import failures
@@ -13,41 +13,55 @@ if TYPE_CHECKING:
 
     from tradehook.contract import Exchange
     from tradehook.models import Order
+    from tradehook.transfers import Transfer
+
+MadeT = TypeVar("MadeT", "Order", "Transfer")
 
 FINAL_WORDS = ("filled", "canceled", "failed", "probably_filled")
 EVENT_WORDS = (*FINAL_WORDS, "timeout", "error")
 """What a trigger may say: how the order ended, or why it stopped looking."""
+TRANSFER_FINAL_WORDS = ("completed", "failed")
+TRANSFER_EVENT_WORDS = (*TRANSFER_FINAL_WORDS, "timeout", "error")
 MOST_FAILURES = 10
 """After so many failed looks in a row, waiting ends: a short outage costs nothing, a broken key is noticed."""
 
+_NAP_SECONDS = 0.5
+
 
 def follow(
-    look: Callable[[], Order],
-    order: Order,
+    look: Callable[[], MadeT],
+    made: MadeT,
     *,
     seconds: float,
     poll_seconds: float,
     log: failures.Log,
     is_stopped: Callable[[], bool] = lambda: False,
-) -> Order:
-    """The order after it ended, or after `seconds`. Looks that fail for a passing reason are made up for.
+) -> MadeT:
+    """The order or transfer after it ended, or after `seconds`. Looks that fail for a passing reason are made up for.
 
     Raises:
         TradehookError: the last failure, when there were too many in a row or it is not a passing one.
     """
     deadline = time.monotonic() + seconds
     failed = 0
-    while not order.is_final and not is_stopped() and (left := deadline - time.monotonic()) > 0:
-        time.sleep(min(poll_seconds, left))
+    while not made.is_final and not is_stopped() and (left := deadline - time.monotonic()) > 0:
+        _sleep(min(poll_seconds, left), is_stopped=is_stopped)
         try:
-            order = look()
+            made = look()
             failed = 0
         except TradehookError as error:
             failed += 1
             if not failures.may_be_tried_again(error) or failed >= MOST_FAILURES:
                 raise
             log.warning("Look %d failed, looking again: %s", failed, failures.reason(error))
-    return order
+    return made
+
+
+def _sleep(seconds: float, *, is_stopped: Callable[[], bool]) -> None:
+    """In naps, since a signal wakes nobody: Airflow kills for good whoever does not stop within five seconds."""
+    until = time.monotonic() + seconds
+    while not is_stopped() and (left := until - time.monotonic()) > 0:
+        time.sleep(min(left, _NAP_SECONDS))
 
 
 def accepted(statuses: Collection[str], *, exchange: Exchange, accept_evidence: str | None) -> Collection[str]:
@@ -73,35 +87,71 @@ def accepted(statuses: Collection[str], *, exchange: Exchange, accept_evidence: 
     return statuses
 
 
+def read_wait(wait: bool | str, *, deferrable: bool) -> tuple[bool, bool]:  # noqa: FBT001 - as users write it
+    """Whether to wait, and whether in the triggerer, from what `wait` says: True, False, or one of three words.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    match wait:
+        case True | False:
+            return wait, deferrable
+        case "none":
+            return False, deferrable
+        case "inline":
+            return True, False
+        case "deferred":
+            return True, True
+    raise ValueError(f"wait can be True, False, 'none', 'inline' or 'deferred', not {wait!r}.")
+
+
 def check_evidence(accept_evidence: str | None) -> None:
     """Raises `ValueError` for a kind of evidence that there is not."""
     if accept_evidence not in (None, "wallet"):
         raise ValueError(f"accept_evidence can be 'wallet' or None, not {accept_evidence!r}.")
 
 
-def judge(order: Order, *, accept: Collection[str]) -> None:
-    """Pass an order that ended as wanted.
+def judge(made: Order | Transfer, *, accept: Collection[str]) -> None:
+    """Pass an order or transfer that ended as wanted.
 
     Raises:
         AirflowFailException: it ended otherwise; trying again would not change that.
     """
     from airflow.sdk.exceptions import AirflowFailException
 
-    from tradehook.render import order_line
-
-    if str(order.status) not in accept:
+    if str(made.status) not in accept:
+        noun, again, _ = _WORDS[type(made).__name__]
         raise AirflowFailException(
-            f"Order {order.order_id} ended as {order.status}: {order_line(order)}. "
-            "This task run has had its order; to order again, start a new DAG run."
+            f"{noun} {made.exchange_id} ended as {made.status}: {line_of(made)}. "
+            f"This task run has had its {noun.lower()}; to {again}, start a new DAG run."
         )
 
 
-def still_open(order: Order, *, seconds: float) -> str:
-    """What to say of an order that has not ended in time."""
+def still_open(made: Order | Transfer, *, seconds: float) -> str:
+    """What to say of an order or transfer that has not ended in time."""
+    noun, _, what_to_do = _WORDS[type(made).__name__]
     return (
-        f"Order {order.order_id} is still {order.status} after {seconds:g} s. It stays at the exchange: cancel it with "
-        f"`tradehook order cancel {order.order_id}`, or clear this task to go on waiting (nothing is sent again)."
+        f"{noun} {made.exchange_id} is still {made.status} after {seconds:g} s. "
+        f"{what_to_do.format(made.exchange_id)}, or clear this task to go on waiting (nothing is sent again)."
     )
+
+
+_WORDS = {
+    "Order": ("Order", "order again", "It stays at the exchange: cancel it with `tradehook order cancel {}`"),
+    "Transfer": (
+        "Transfer",
+        "send another",
+        "It goes on without this task and cannot be called back: look with `tradehook transfers {}`",
+    ),
+}
+
+
+def line_of(made: Order | Transfer) -> str:
+    """An order or a transfer in one line that begins with the fact."""
+    from tradehook.models import Order
+    from tradehook.render import order_line, transfer_line
+
+    return order_line(made) if isinstance(made, Order) else transfer_line(made)
 
 
 def word_in(event: Any, *, order_id: str) -> str:
@@ -110,12 +160,21 @@ def word_in(event: Any, *, order_id: str) -> str:
     Raises:
         AirflowException: the event is missing, is about something else, or says a word nobody knows.
     """
+    return _word_in(event, noun="order", made_id=order_id, words=EVENT_WORDS)
+
+
+def transfer_word_in(event: Any, *, transfer_id: str) -> str:
+    """The same of a transfer."""
+    return _word_in(event, noun="transfer", made_id=transfer_id, words=TRANSFER_EVENT_WORDS)
+
+
+def _word_in(event: Any, *, noun: str, made_id: str, words: Collection[str]) -> str:
     from airflow.sdk.exceptions import AirflowException
 
     word = event.get("status") if isinstance(event, dict) else None
-    if word not in EVENT_WORDS or event.get("order_id") != order_id:
+    if word not in words or event.get(f"{noun}_id") != made_id:
         raise AirflowException(
-            f"The trigger's event does not belong to order {order_id}; this is not taken for a result. "
+            f"The trigger's event does not belong to {noun} {made_id}; this is not taken for a result. "
             "The task can be tried again: nothing is sent twice."
         )
     return str(word)

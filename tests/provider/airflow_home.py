@@ -105,7 +105,7 @@ def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, start_sandbox: Any)
     server = start_sandbox("--rate-limit", "0")
     yield connect(monkeypatch, tmp_path, server)
     # Not waited for: stopping dozens one after the other takes longer than the tests.
-    server.process.terminate()
+    server.stop()
 
 
 def connect(monkeypatch: pytest.MonkeyPatch, folder: Path, server: Any, **extra: Any) -> Any:

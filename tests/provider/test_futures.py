@@ -18,7 +18,7 @@ def demo(monkeypatch, tmp_path, start_sandbox):
     connect(monkeypatch, tmp_path, server)
     server.admin("POST", "prices", {"BTC": "74000", "walk": False})
     yield server
-    server.process.terminate()
+    server.stop()
 
 
 def connect(monkeypatch, folder, server, **extra) -> None:

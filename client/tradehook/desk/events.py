@@ -41,10 +41,13 @@ def add_event(connection: Connection, intent_id: str, what: str, detail: Mapping
     connection.execute(insert(EVENT).values(intent_id=intent_id, at=now, what=what, detail=json.dumps(dict(detail))))
 
 
-def newest_event(engine: Engine) -> int:
-    """The number of the last event; 0 before the first."""
+def newest_event(engine: Engine, *, before: datetime | None = None) -> int:
+    """The number of the last event, or of the last before a moment; 0 before the first."""
+    query = select(func.max(EVENT.c.event_id))
+    if before is not None:
+        query = query.where(EVENT.c.at < iso(before))
     with reading(engine) as connection:
-        return connection.execute(select(func.max(EVENT.c.event_id))).scalar() or 0
+        return connection.execute(query).scalar() or 0
 
 
 def events_after(

@@ -172,6 +172,12 @@ class LimitsBook:
         """Whether any account of this host may be written to live, or ever was; which one, only its token tells."""
         return any(limits.live or at_all for limits in self._of_host(host))
 
+    def holds_live(self) -> bool:
+        """Whether any account of this journal, at whatever host, may be written to live."""
+        with reading(self._engine) as connection:
+            hosts = connection.execute(select(LIMITS.c.host).distinct()).scalars().all()
+        return any(self.has_live(host) for host in hosts)
+
     def cool_off_hours(self, host: str, *, is_live: bool) -> int:
         """How long a destination is on the list before money goes there, by the strictest account of this host."""
         found = self._of_host(host) or [Limits()]

@@ -12,6 +12,7 @@ import threading
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from tradehook.desk import canceling, resolving, resting, watch
@@ -267,17 +268,24 @@ class Desk:
             TradehookError: the look failed. Whoever asks next looks again.
             OutcomeUnknown: nobody knows whether there is an order.
         """
+        return self._watched(intent_id).last_order or self.follow(intent_id)
+
+    def watch_transfer(self, intent_id: str) -> Transfer:
+        """An intent's transfer as last seen; it shares the looks that `watch` shares, and raises the same."""
+        return self._watched(intent_id).last_transfer or self.follow_transfer(intent_id)
+
+    def _watched(self, intent_id: str) -> Intent:
+        """An intent after a look, if it is time for one; nothing is `seen` of it where no look would find it."""
         intent = self.journal.get(intent_id)
-        if intent.is_final and intent.last_order is not None:
-            return intent.last_order
+        if intent.is_final and intent.seen:
+            return intent
         with self._one_watch:
             if self.watcher.is_due:
                 self.sweep()
         intent = self.journal.get(intent_id)
-        order = intent.last_order if intent.reads_as is State.ACCEPTED else None
-        if order is None or (intent.host, intent.account_id) != (self.exchange.host, run(self.exchange.account_id())):
-            return self.follow(intent_id)  # no look finds it; reading it says why
-        return order
+        if intent.reads_as is not State.ACCEPTED or intent.host != self.exchange.host:
+            return replace(intent, seen=None)  # reading it says why
+        return intent if intent.account_id == run(self.exchange.account_id()) else replace(intent, seen=None)
 
     def follow_transfer(self, intent_id: str) -> Transfer:
         """Read an intent's transfer at the exchange now, record it, return it."""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from tradehook_provider.arguments import as_targets
+from tradehook.errors import InvalidInput
+from tradehook_provider.arguments import as_name, as_targets
 from tradehook_provider.failures import explained, with_retries
 from tradehook_provider.hooks.exchange import DEFAULT_CONN_ID, ExchangeHook
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from tradehook.desk.targets import TargetSet
     from tradehook.rebalance import Goal
 
 
@@ -39,7 +41,8 @@ class BalancesOperator(BaseOperator):
         """Make one.
 
         Args:
-            targets: symbol to percent, as for `RebalanceOperator`; without it nothing is valued.
+            targets: symbol to percent, or a stored set's name, as for `RebalanceOperator`; without it nothing is
+                valued.
             quote: what everything is valued in; the exchange's own dollar when it is left out.
             exchange_conn_id: the account.
             **kwargs: for every operator; `retries` is 2 unless it is set.
@@ -70,15 +73,35 @@ class BalancesOperator(BaseOperator):
 
 
 def goal(hook: ExchangeHook, targets: object, *, quote: str | None, **more: Any) -> Goal:
-    """The goal that rendered arguments stand for.
+    """The goal that rendered arguments stand for: a stored set by its name, or the targets themselves.
 
     Raises:
-        InvalidInput: an argument cannot be meant.
+        InvalidInput: an argument cannot be meant, or says what the stored set says already.
     """
     from tradehook.rebalance import Goal
 
-    default_quote = hook.get_conn().exchange.spec.capabilities.default_quote
-    return Goal.of(as_targets(targets), quote=quote or default_quote, **more)
+    given = {name: value for name, value in more.items() if value is not None}
+    found = target_set(hook, targets)
+    if found is None:
+        default_quote = hook.get_conn().exchange.spec.capabilities.default_quote
+        return Goal.of(as_targets(targets), quote=quote or default_quote, **given)
+    if quote is not None or given:
+        extra = "quote" if quote is not None else next(iter(given))
+        raise InvalidInput(
+            f"The targets {found.name} are stored with their own {extra}: leave out {extra}, or change the set with "
+            f"`tradehook targets set {found.name}`."
+        )
+    return found.goal
+
+
+def target_set(hook: ExchangeHook, targets: object) -> TargetSet | None:
+    """The newest version of the stored set that rendered targets name; `None` when they are targets themselves.
+
+    Raises:
+        InvalidInput: nothing has that name.
+    """
+    name = as_name(targets)
+    return None if name is None else hook.desk.journal.targets.get(name)
 
 
 def portfolio(hook: ExchangeHook, wanted: Goal) -> dict[str, Any]:

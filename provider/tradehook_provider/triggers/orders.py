@@ -1,4 +1,4 @@
-"""Waits for one order in the triggerer. Sends nothing but reads, and carries nothing but ids and words."""
+"""Waits for one order in the triggerer. Sends nothing but reads and one cancel; carries only ids and words."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from tradehook_provider.triggers.watching import order_watch
-from tradehook_provider.waiting import MOST_FAILURES
+from tradehook_provider.desks import account_desk
+from tradehook_provider.kills import cancel_for_a_person, to_its_end, was_killed_while_deferred
+from tradehook_provider.triggers.watching import how_it_ends
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,6 +32,7 @@ class OrderTrigger(BaseTrigger):
         until: float,
         intent_id: str | None = None,
         poll_seconds: float = 5.0,
+        cancel_on_kill: bool = False,
     ) -> None:
         """Make one.
 
@@ -40,6 +42,7 @@ class OrderTrigger(BaseTrigger):
             until: seconds since 1970 at which it stops looking; survives a restart of the triggerer.
             intent_id: the order's intent, for the event.
             poll_seconds: how long to wait between two looks.
+            cancel_on_kill: cancel the order when a person marks the task failed.
         """
         super().__init__()  # type: ignore[no-untyped-call]
         self.exchange_conn_id = exchange_conn_id
@@ -47,6 +50,7 @@ class OrderTrigger(BaseTrigger):
         self.until = until
         self.intent_id = intent_id
         self.poll_seconds = poll_seconds
+        self.cancel_on_kill = cancel_on_kill
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class and its arguments, primitives only."""
@@ -58,31 +62,37 @@ class OrderTrigger(BaseTrigger):
                 "until": self.until,
                 "intent_id": self.intent_id,
                 "poll_seconds": self.poll_seconds,
+                **({"cancel_on_kill": True} if self.cancel_on_kill else {}),
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until there is something to say, and say it once."""
-        failed = 0
-        while (left := self.until - time.time()) > 0:
-            try:
-                async with asyncio.timeout(left), order_watch(self.exchange_conn_id) as watch:
-                    while not (order := await watch.look(self.order_id, fresh_seconds=self.poll_seconds)).is_final:
-                        failed = 0
-                        await asyncio.sleep(self.poll_seconds)
-            except TimeoutError:
-                break
-            except Exception as error:  # noqa: BLE001 - a raise would fail the task, whatever the order does
-                failed += 1
-                self.log.warning("Look %d of order %s failed: %s", failed, self.order_id, type(error).__name__)
-                if failed >= MOST_FAILURES:
-                    yield self._event("error")
-                    return
-                await asyncio.sleep(min(self.poll_seconds, max(self.until - time.time(), 0)))
-            else:
-                yield self._event(str(order.status))
-                return
-        yield self._event("timeout")
+        status = await how_it_ends(
+            lambda watch: watch.look(self.order_id, fresh_seconds=self.poll_seconds),
+            exchange_conn_id=self.exchange_conn_id,
+            what=f"order {self.order_id}",
+            until=self.until,
+            poll_seconds=self.poll_seconds,
+            log=self.log,
+        )
+        yield self._event(status)
+
+    async def on_kill(self) -> None:
+        """Cancel the order, if that is wanted and a person marked the task failed.
+
+        Airflow calls this also when the task is marked successful or cleared, and when it moves to another triggerer.
+        """
+        if self.cancel_on_kill and time.time() < self.until:
+            await to_its_end(self._give_up())
+
+    async def _give_up(self) -> None:
+        try:
+            if await was_killed_while_deferred(self.task_instance, log=self.log):
+                async with account_desk(self.exchange_conn_id) as desk:
+                    await asyncio.to_thread(cancel_for_a_person, desk, self.order_id, log=self.log)
+        except Exception as error:  # noqa: BLE001 - nobody may wait for it any more
+            self.log.warning("Order %s was not canceled: %s. It stays.", self.order_id, type(error).__name__)
 
     def _event(self, status: str) -> TriggerEvent:
         said = {"order_id": self.order_id, "intent_id": self.intent_id, "status": status}

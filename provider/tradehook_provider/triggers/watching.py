@@ -19,16 +19,18 @@ from weakref import WeakKeyDictionary
 
 from tradehook.errors import ConfigurationError, JournalUnavailable, TradehookError
 from tradehook_provider.hooks.exchange import ExchangeHook
+from tradehook_provider.waiting import MOST_FAILURES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from tradehook.client import AsyncClient
     from tradehook.contract import Exchange
+    from tradehook.desk.deeds import Made
     from tradehook.desk.journal import Journal
     from tradehook.desk.watch import Watcher
-    from tradehook.models import Order
     from tradehook.settings import Settings
+    from tradehook_provider.failures import Log
 
 _log = logging.getLogger(__name__)
 _OPEN_AGAIN_SECONDS = 60.0
@@ -37,7 +39,7 @@ _LOOK_AGAIN_SECONDS = 2.0
 
 
 class JournalWatch:
-    """What the journal knows of the orders that triggers wait for. Blocking, for one thread at a time; reads only."""
+    """What the journal knows of what triggers wait for. Blocking, for one thread at a time; reads only."""
 
     def __init__(self, exchange: Exchange, settings: Settings) -> None:
         """Make one. Opens nothing yet.
@@ -50,11 +52,11 @@ class JournalWatch:
         self._settings = settings
         self._opened: tuple[Journal, Watcher] | None = None
         self._open_again_at = self._look_again_at = -math.inf
-        self._known: dict[str, Order] = {}
+        self._known: dict[str, Made] = {}
         self._failure: TradehookError | None = None
 
-    def look(self, order_id: str) -> Order | None:
-        """An order as last seen, after a look if it is time for one; `None` where the journal does not know it.
+    def look(self, exchange_id: str) -> Made | None:
+        """Something as last seen, after a look if it is time for one; `None` where the journal does not know it.
 
         What one trigger's look finds is kept for the others, whether or not it goes on waiting itself.
 
@@ -67,25 +69,25 @@ class JournalWatch:
         if opened is None:
             return None
         journal, watcher = opened
-        if order_id not in self._known:
-            found = self._find(journal, order_id)
+        if exchange_id not in self._known:
+            found = self._find(journal, exchange_id)
             if found is None or found.is_final:
                 return found
-            self._known[order_id] = found
+            self._known[exchange_id] = found
         if watcher.is_due and time.monotonic() >= self._look_again_at:
             self._failure = None
             try:
                 for change in run(watcher.look()):
-                    if change.made.exchange_id in self._known and change.intent.last_order is not None:
-                        self._known[change.made.exchange_id] = change.intent.last_order
+                    if change.made.exchange_id in self._known:
+                        self._known[change.made.exchange_id] = change.made
             except TradehookError as error:
                 self._failure, self._look_again_at = error, time.monotonic() + _LOOK_AGAIN_SECONDS
-        order = self._known[order_id]
-        if order.is_final:
-            del self._known[order_id]
+        made = self._known[exchange_id]
+        if made.is_final:
+            del self._known[exchange_id]
         elif self._failure is not None:
             raise self._failure
-        return order
+        return made
 
     def close(self) -> None:
         """Let another process look, and let go of journal and sockets. It can be used again."""
@@ -121,17 +123,54 @@ class JournalWatch:
                 self._opened = journal, Watcher(self._exchange, journal, after=newest_event(journal.engine))
         return self._opened
 
-    def _find(self, journal: Journal, order_id: str) -> Order | None:
-        """An order of this account that has ended, or that the watcher follows."""
+    def _find(self, journal: Journal, exchange_id: str) -> Made | None:
+        """An order or transfer of this account that has ended, or that the watcher follows."""
         from tradehook.desk.intents import State
         from tradehook.run import run
 
-        intent = journal.by_order(self._exchange.host, order_id)
+        intent = journal.by_order(self._exchange.host, exchange_id)
         if intent is None or intent.reads_as is not State.ACCEPTED:
             return None
         if intent.account_id != run(self._exchange.account_id()):
             return None
-        return intent.last_order
+        return intent.last_order or intent.last_transfer
+
+
+class OpenList:
+    """One list of what is open at the exchange, for all who ask within an interval."""
+
+    def __init__(self, read: Callable[[], AsyncIterator[Made]]) -> None:
+        """Make one. Reads nothing yet.
+
+        Args:
+            read: lists what is open.
+        """
+        self._read = read
+        self._lock = asyncio.Lock()
+        self._open: dict[str, Made] = {}
+        self._looked_at = -math.inf
+        self._failure: Exception | None = None
+
+    async def find(self, exchange_id: str, *, fresh_seconds: float) -> Made | None:
+        """One of the list, at most `fresh_seconds` old; `None` where it is not listed, which proves nothing.
+
+        Raises:
+            Exception: the list could not be read; whoever asks within the interval hears of the same failure.
+        """
+        async with self._lock:
+            if time.monotonic() - self._looked_at >= fresh_seconds * 0.9:
+                await self._list()
+            if self._failure is not None:
+                raise self._failure
+        return self._open.get(exchange_id)
+
+    async def _list(self) -> None:
+        self._failure = None
+        try:
+            self._open = {made.exchange_id: made async for made in self._read()}
+        except Exception as error:  # noqa: BLE001 - kept for everybody who waits for this look
+            self._failure = error
+        self._looked_at = time.monotonic()
 
 
 class OrderWatch:
@@ -143,42 +182,39 @@ class OrderWatch:
         self.users = 0
         # Of its own: a long look must not hold up other triggers' threads.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tradehook-watch")
-        self._lock = asyncio.Lock()
-        self._open: dict[str, Order] = {}
-        self._looked_at = -math.inf
-        self._failure: Exception | None = None
+        self._orders, self._transfers = OpenList(self._open_orders), OpenList(self._open_transfers)
 
-    async def look(self, order_id: str, *, fresh_seconds: float) -> Order:
+    async def look(self, order_id: str, *, fresh_seconds: float) -> Made:
         """An order as last seen; at most `fresh_seconds` ago where the journal does not know it.
 
         Raises:
             TradehookError: the look failed; whoever asks within the interval hears of the same failure.
         """
-        known = await asyncio.get_running_loop().run_in_executor(self._thread, self.journal.look, order_id)
-        if known is not None:
-            return known
-        async with self._lock:
-            if time.monotonic() - self._looked_at >= fresh_seconds * 0.9:
-                await self._list()
-            if self._failure is not None:
-                raise self._failure
-        order = self._open.get(order_id)
-        return order if order is not None else await self.client.get_order(order_id)
+        made = await self._known(order_id) or await self._orders.find(order_id, fresh_seconds=fresh_seconds)
+        return made if made is not None else await self.client.get_order(order_id)
+
+    async def look_at_transfer(self, transfer_id: str, *, fresh_seconds: float) -> Made:
+        """The same of a transfer."""
+        made = await self._known(transfer_id) or await self._transfers.find(transfer_id, fresh_seconds=fresh_seconds)
+        return made if made is not None else await self.client.get_transfer(transfer_id)
 
     async def close(self) -> None:
         """Close sockets and journal; the tokens stay for the next user, who may come a second later."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self.journal.close)
         await self.client.close()
 
-    async def _list(self) -> None:
+    async def _known(self, exchange_id: str) -> Made | None:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.journal.look, exchange_id)
+
+    def _open_orders(self) -> AsyncIterator[Made]:
         from tradehook.desk.watch import OPEN_STATUSES
 
-        self._failure = None
-        try:
-            self._open = {order.order_id: order async for order in self.client.list_orders(statuses=OPEN_STATUSES)}
-        except Exception as error:  # noqa: BLE001 - kept for everybody who waits for this look
-            self._failure = error
-        self._looked_at = time.monotonic()
+        return self.client.list_orders(statuses=OPEN_STATUSES)
+
+    def _open_transfers(self) -> AsyncIterator[Made]:
+        from tradehook.transfers import TransferStatus
+
+        return self.client.list_transfers(status=TransferStatus.PENDING)
 
 
 _watches: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Settings, OrderWatch]] = WeakKeyDictionary()
@@ -205,3 +241,42 @@ async def order_watch(exchange_conn_id: str) -> AsyncIterator[OrderWatch]:
         watch.users -= 1
         if watch.users == 0:
             await watch.close()
+
+
+async def how_it_ends(
+    look: Callable[[OrderWatch], Awaitable[Made]],
+    *,
+    exchange_conn_id: str,
+    what: str,
+    until: float,
+    poll_seconds: float,
+    log: Log,
+) -> str:
+    """The status with which something ended; `timeout` when `until` came first, `error` after too many failed looks.
+
+    Args:
+        look: one look at it.
+        exchange_conn_id: the account.
+        what: what people call it, for the log.
+        until: seconds since 1970 at which it stops looking.
+        poll_seconds: how long to wait between two looks.
+        log: where failed looks are told.
+    """
+    failed = 0
+    while (left := until - time.time()) > 0:
+        try:
+            async with asyncio.timeout(left), order_watch(exchange_conn_id) as watch:
+                while not (made := await look(watch)).is_final:
+                    failed = 0
+                    await asyncio.sleep(poll_seconds)
+        except TimeoutError:
+            break
+        except Exception as error:  # noqa: BLE001 - a raise would fail the task, whatever becomes of the order
+            failed += 1
+            log.warning("Look %d of %s failed: %s", failed, what, type(error).__name__)
+            if failed >= MOST_FAILURES:
+                return "error"
+            await asyncio.sleep(min(poll_seconds, max(until - time.time(), 0)))
+        else:
+            return str(made.status)
+    return "timeout"

@@ -16,7 +16,7 @@ def demo(start_sandbox):
     server = start_sandbox("--fintrusted-futures-answer", "order")
     server.admin("POST", "prices", {"BTC": "74000", "walk": False})
     yield server
-    server.process.terminate()
+    server.stop()
 
 
 @pytest.fixture

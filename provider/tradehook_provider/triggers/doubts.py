@@ -1,0 +1,169 @@
+"""Looks, in the triggerer, for what got no answer. One look serves all doubts of an account. Reads only."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from tradehook.errors import TradehookError
+from tradehook_provider.desks import masked_exchange, open_desk_of
+from tradehook_provider.doubts import word_for
+from tradehook_provider.hooks.exchange import ExchangeHook
+from tradehook_provider.waiting import MOST_FAILURES
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tradehook.contract import Exchange
+    from tradehook.desk.submit import Desk
+    from tradehook.settings import Settings
+
+DOUBT_WORDS = ("placed", "rejected", "again", "absent", "human", "held", "timeout", "error")
+"""What the trigger may say: how the doubt stands (`doubts.word_for`), or why it stopped looking."""
+
+
+class DoubtWatch:
+    """What the triggers of one account find out about its doubts together. Belongs to one event loop."""
+
+    def __init__(self, exchange: Exchange, settings: Settings) -> None:
+        """Make one. Opens nothing yet.
+
+        Args:
+            exchange: the account, over a blocking line.
+            settings: names the journal.
+        """
+        self.users = 0
+        self._exchange = exchange
+        self._settings = settings
+        # Of its own: a long look must not hold up other triggers' threads.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tradehook-doubts")
+        self._desk: Desk | None = None
+        self._looked_at = -math.inf
+        self._failure: TradehookError | None = None
+
+    async def look(self, intent_id: str, *, fresh_seconds: float) -> str | None:
+        """How the doubt ended, after a look that is at most `fresh_seconds` old; `None` while it goes on.
+
+        Raises:
+            TradehookError: the look failed; whoever asks within the interval hears of the same failure.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._look, intent_id, fresh_seconds)
+
+    async def close(self) -> None:
+        """Close sockets and journal. It can be used again."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+
+    def _look(self, intent_id: str, fresh_seconds: float) -> str | None:
+        desk = self._opened()
+        word = word_for(desk.journal.get(intent_id), now=time.time())
+        if word is not None:  # also when another process, or a person, found out
+            return word
+        if time.monotonic() - self._looked_at >= fresh_seconds * 0.9:
+            self._looked_at, self._failure = time.monotonic(), None
+            try:
+                desk.reconcile()
+            except TradehookError as error:
+                self._failure = error
+        if self._failure is not None:
+            raise self._failure
+        return word_for(desk.journal.get(intent_id), now=time.time())
+
+    def _opened(self) -> Desk:
+        if self._desk is None:
+            self._desk = open_desk_of(self._exchange, self._settings)
+        return self._desk
+
+    def _close(self) -> None:
+        desk, self._desk = self._desk, None
+        if desk is not None:
+            desk.close()
+
+
+_watches: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Settings, DoubtWatch]] = WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def doubt_watch(exchange_conn_id: str) -> AsyncIterator[DoubtWatch]:
+    """The watch over the doubts of the account that the connection stands for now; the last user closes it."""
+    hook = ExchangeHook(exchange_conn_id)
+    settings = await hook.aread_settings()
+    here = _watches.setdefault(asyncio.get_running_loop(), {})
+    if settings not in here:
+        exchange, _ = await masked_exchange(hook, settings)
+        here.setdefault(settings, DoubtWatch(exchange, settings))
+    watch = here[settings]
+    watch.users += 1
+    try:
+        yield watch
+    finally:
+        watch.users -= 1
+        if watch.users == 0:
+            await watch.close()
+
+
+class ReconcileTrigger(BaseTrigger):
+    """Fires when it is known what became of an intent that got no answer, or when looking tells nothing more.
+
+    The event is `{"intent_id", "status"}`; the status is one of `DOUBT_WORDS`. It is a hint: whoever resumes asks the
+    desk. Events are logged and stored in the clear, so nothing else is in them. Sends nothing but reads.
+    """
+
+    def __init__(self, *, exchange_conn_id: str, intent_id: str, until: float, poll_seconds: float = 10.0) -> None:
+        """Make one.
+
+        Args:
+            exchange_conn_id: the account.
+            intent_id: the intent in the account's journal.
+            until: seconds since 1970 at which it stops looking; survives a restart of the triggerer.
+            poll_seconds: how long to wait between two looks.
+        """
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.exchange_conn_id = exchange_conn_id
+        self.intent_id = intent_id
+        self.until = until
+        self.poll_seconds = poll_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The class and its arguments, primitives only."""
+        return (
+            "tradehook_provider.triggers.doubts.ReconcileTrigger",
+            {
+                "exchange_conn_id": self.exchange_conn_id,
+                "intent_id": self.intent_id,
+                "until": self.until,
+                "poll_seconds": self.poll_seconds,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look until there is something to say, and say it once."""
+        failed = 0
+        while (left := self.until - time.time()) > 0:
+            try:
+                async with asyncio.timeout(left), doubt_watch(self.exchange_conn_id) as watch:
+                    while (word := await watch.look(self.intent_id, fresh_seconds=self.poll_seconds)) is None:
+                        failed = 0
+                        await asyncio.sleep(self.poll_seconds)
+            except TimeoutError:
+                break
+            except Exception as error:  # noqa: BLE001 - a raise would fail the task, whatever became of the order
+                failed += 1
+                self.log.warning("Look %d for intent %s failed: %s", failed, self.intent_id, type(error).__name__)
+                if failed >= MOST_FAILURES:
+                    yield self._event("error")
+                    return
+                await asyncio.sleep(min(self.poll_seconds, max(self.until - time.time(), 0)))
+            else:
+                yield self._event(word)
+                return
+        yield self._event("timeout")
+
+    def _event(self, status: str) -> TriggerEvent:
+        return TriggerEvent({"intent_id": self.intent_id, "status": status})  # type: ignore[no-untyped-call]
