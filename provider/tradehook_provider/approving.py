@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tradehook.client import Client
     from tradehook.models import NewOrder
     from tradehook.rebalance import Goal, Plan
+    from tradehook.transfers import NewTransfer
     from tradehook_provider.hooks.exchange import ExchangeHook
 
 _WHOLE = Decimal(100)
@@ -121,6 +122,42 @@ def propose_order(client: Client, order: NewOrder, *, account: str, tolerance: D
             "price": plain(quote.price),
             "worst_price": plain(worst),
             "cost": plain(quote.notional),
+        },
+    )
+
+
+def propose_transfer(hook: ExchangeHook, transfer: NewTransfer) -> Proposal:
+    """What a transfer would send, and to which address.
+
+    Raises:
+        InvalidInput: it cannot be sent as asked: no such label, or not so much is there.
+    """
+    from tradehook.amounts import plain
+    from tradehook.render import quantity, transfer_words
+    from tradehook.run import run
+
+    client = hook.get_conn()
+    client.exchange.spec.capabilities.check("transfers", exchange=client.exchange.spec.name)
+    sized = run(hook.desk.size_transfer(transfer))
+    what = quantity(sized.quantity, sized.asset)
+    leaves = f"{what} leaves {f'its wallet on {sized.chain}' if sized.chain else 'the exchange'}"
+    return Proposal(
+        subject=f"{transfer_words(sized)}, for {hook.exchange_conn_id}?",
+        body="\n\n".join(
+            [
+                f"{leaves} for `{sized.address}` on {sized.network}, which is on the list as *{sized.to}*.",
+                "The network's fee comes off what arrives. What was sent cannot be called back.",
+                *hook.desk.questions(sized),
+            ]
+        ),
+        data={
+            "kind": "transfer",
+            "asset": sized.asset,
+            "amount": plain(sized.quantity),
+            "destination": sized.to,
+            "address": sized.address,
+            "network": sized.network,
+            "chain": sized.chain,
         },
     )
 

@@ -1,72 +1,11 @@
-"""The DAG that newcomers see first: cheap to parse, strict about its form, and it does what its doc says."""
+"""The DAG that newcomers see first: strict about its form, and it does what its doc says."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
-PARSE = """
-import sys, time, warnings
-warnings.simplefilter("ignore")
-from airflow.sdk import DAG, BaseHook, BaseOperator, BaseSensorOperator, Param, PokeReturnValue, conf
-with DAG("any", schedule=None, params={{"any": Param("1", type="string")}}):  # what every DAG file costs
-    BaseOperator(task_id="any")
-before = set(sys.modules)
-began = time.perf_counter()
-import importlib.util
-spec = importlib.util.spec_from_file_location("rebalance", {path!r})
-module = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
-taken = time.perf_counter() - began
-import json
-print(json.dumps({{"milliseconds": taken * 1000, "modules": sorted(set(sys.modules) - before)}}))
-"""
-NOT_AT_PARSE_TIME = (
-    "tradehook.models",
-    "tradehook.lines",
-    "tradehook.client",
-    "tradehook.desk",
-    "tradehook.exchanges",
-    "tradehook.render",
-    "tradehook_provider.triggers",
-    "sqlalchemy",
-    "alembic",
-    "telegram",
-    "cryptography",
-    "pydantic",
-    "airflow.providers",
-    "airflow.triggers",
-)
-
-
-def parse():
-    done = subprocess.run(
-        [sys.executable, "-c", PARSE.format(path=str(ROOT / "dags" / "rebalance.py"))],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-        env={**os.environ, "AIRFLOW_HOME": os.environ["AIRFLOW_HOME"]},
-    )
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def test_parsing_it_costs_next_to_nothing():
-    """Airflow parses every DAG file again and again; what is loaded here is loaded each time."""
-    parsed = parse()
-    offenders = [name for name in parsed["modules"] if name.startswith(NOT_AT_PARSE_TIME)]
-    assert offenders == []
-    assert len(parsed["modules"]) <= 16, parsed["modules"]
-    # A busy machine can take longer; the count of modules is what holds.
-    fastest = min([parsed["milliseconds"], *(parse()["milliseconds"] for _ in range(2))])
-    assert fastest < 30, fastest
 
 
 def test_it_rebalances_for_real_and_reports_before_and_after(run_dag, account):

@@ -266,8 +266,8 @@ def test_what_is_no_approval_is_refused(approved, says):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({}, "one of the two"),
-        ({"targets": {"BTC": 1}, "market": "BTC/PYUSD"}, "one of the two"),
+        ({}, "one of them"),
+        ({"targets": {"BTC": 1}, "market": "BTC/PYUSD"}, "one of them"),
         ({"targets": {"BTC": 1}, "defaults": ["Approve"]}, "silence must never trade"),
         ({"targets": {"BTC": 1}, "body": "yes"}, "body is made"),
     ],

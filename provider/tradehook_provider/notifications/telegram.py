@@ -126,6 +126,8 @@ class TelegramNotifier(BaseNotifier):
 
         from tradehook.lines.asynchronous import AsyncLine
 
+        if not self.telegram_conn_id.strip():
+            return
         try:
             connection = await BaseHook.aget_connection(self.telegram_conn_id)
             message = self._message(connection, await connection.aextra_dejson())

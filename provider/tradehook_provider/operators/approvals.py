@@ -10,7 +10,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
 from airflow.sdk.definitions.param import ParamsDict
 
-from tradehook_provider.arguments import as_names, as_text, new_order
+from tradehook_provider.arguments import as_names, as_text, new_order, new_transfer
 from tradehook_provider.failures import explained
 from tradehook_provider.hooks.exchange import DEFAULT_CONN_ID, ExchangeHook
 from tradehook_provider.links import TradingPageLink
@@ -30,15 +30,15 @@ _RETRY_SECONDS = 10
 class TradeApprovalOperator(ApprovalOperator):
     """Has a person's yes when it succeeds; on a no, or on silence, what comes after it is skipped.
 
-    Shows what would be done at the prices of now: a rebalance (`targets`) or an order (`market`). It waits in
-    Airflow's *Required Actions*, without a worker or triggerer, and is answered there or over Airflow's REST API. A
-    rebalance that needs no order is not asked about.
+    Shows what would be done at the prices of now: a rebalance (`targets`), an order (`market`) or a transfer (`asset`,
+    with the whole address). It waits in Airflow's *Required Actions*, without a worker or triggerer, and is answered
+    there or over Airflow's REST API. A rebalance that needs no order is not asked about.
 
     Returns (XCom) a plain dict, money as text: `approved`, `approver` (as the answer named itself), `responded_by` (the
     Airflow account that answered), `responded_at`, and `proposal`, what was approved. Of an order, `amount` and
     `worst_price` are XComs of their own: `PlaceOrderOperator(amount=ask.output["amount"],
     price=ask.output["worst_price"], good_for="5m", ...)` trades no worse than was approved. A `RebalanceOperator`
-    takes the whole: `approved=ask.output`.
+    takes the whole: `approved=ask.output`. Of a transfer, `amount` is an XCom of its own.
     """
 
     template_fields = (
@@ -52,6 +52,9 @@ class TradeApprovalOperator(ApprovalOperator):
         "side",
         "amount",
         "price",
+        "asset",
+        "destination",
+        "chain",
         "tolerance",
         "exchange_conn_id",
         "exchange_conn_ids",
@@ -71,6 +74,9 @@ class TradeApprovalOperator(ApprovalOperator):
         side: str | None = None,
         amount: str | None = None,
         price: str | None = None,
+        asset: str | None = None,
+        destination: str | None = None,
+        chain: str | None = None,
         tolerance: str | int = "1",
         subject: str = "",
         exchange_conn_id: str = DEFAULT_CONN_ID,
@@ -78,7 +84,7 @@ class TradeApprovalOperator(ApprovalOperator):
         response_timeout: timedelta = timedelta(hours=1),
         **kwargs: Any,
     ) -> None:
-        """Make one. Give `targets`, or `market`, `side` and `amount`.
+        """Make one. Give `targets`, or `market`, `side` and `amount`, or `asset`, `amount` and `destination`.
 
         Args:
             targets: of the rebalance; this and the next four as for `RebalanceOperator`.
@@ -90,6 +96,9 @@ class TradeApprovalOperator(ApprovalOperator):
             side: as there.
             amount: as there; `50%` and `max` are settled when the question is asked.
             price: as there.
+            asset: of the transfer; this, `amount` and the next two as for `TransferOperator`.
+            destination: as there.
+            chain: as there.
             tolerance: percent that a market order's price may become worse after it was shown.
             subject: the question; made from what is asked when it is left out.
             exchange_conn_id: the account.
@@ -106,8 +115,11 @@ class TradeApprovalOperator(ApprovalOperator):
             raise ValueError("defaults can only be ['Reject']: silence must never trade.")
         if "body" in kwargs:
             raise ValueError("body is made from what is asked; it cannot be given.")
-        if (targets is None) is (market is None):
-            raise ValueError("Give targets (of a rebalance), or market, side and amount (of an order): one of the two.")
+        if sum(given is not None for given in (targets, market, asset)) != 1:
+            raise ValueError(
+                "Give targets (of a rebalance), or market, side and amount (of an order), or asset, amount and "
+                "destination (of a transfer): one of them."
+            )
         params = _own(kwargs.pop("params", None))
         params.setdefault(APPROVER, Param("", type=["string", "null"], title="Approved by", maxLength=200))
         super().__init__(
@@ -128,6 +140,9 @@ class TradeApprovalOperator(ApprovalOperator):
         self.side = side
         self.amount = amount
         self.price = price
+        self.asset = asset
+        self.destination = destination
+        self.chain = chain
         self.tolerance = tolerance
         self.exchange_conn_id = exchange_conn_id
         self.exchange_conn_ids = exchange_conn_ids
@@ -174,8 +189,8 @@ class TradeApprovalOperator(ApprovalOperator):
             ti.xcom_push(key="return_value", value=result)
             raise
         self.log.info("%s by %s.", "Approved" if approved else "Rejected", name or "somebody")
-        if approved and proposal["kind"] == "order":
-            for key in ("amount", "worst_price"):
+        if approved:
+            for key in {"order": ("amount", "worst_price"), "transfer": ("amount",)}.get(proposal["kind"], ()):
                 ti.xcom_push(key=key, value=proposal[key])
         return result
 
@@ -186,7 +201,7 @@ class TradeApprovalOperator(ApprovalOperator):
 
     def _propose(self) -> Proposal:
         from tradehook.amounts import parse_decimal
-        from tradehook_provider.approving import make_plan, propose_order, propose_plan
+        from tradehook_provider.approving import make_plan, propose_order, propose_plan, propose_transfer
         from tradehook_provider.operators.balances import goal
 
         with ExitStack() as stack:
@@ -204,6 +219,11 @@ class TradeApprovalOperator(ApprovalOperator):
                     reserve=self.reserve,
                 )
                 return propose_plan(make_plan(hooks, wanted), accounts=names)
+            if self.asset is not None:
+                transfer = new_transfer(
+                    asset=self.asset, amount=self.amount, destination=self.destination, chain=self.chain
+                )
+                return propose_transfer(hooks[0], transfer)
             order = new_order(
                 market=self.market,
                 side=self.side,
