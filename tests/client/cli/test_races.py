@@ -41,21 +41,20 @@ PAYOUT = ("transfers", "transfer", "BTC", "0.00001", "--to", "vault")
 SIGNED_TRANSFER = ("transfers", "transfer", "USDC", "0.5", "--chain", "base", "--to", "cold")
 
 
-def every(deed: tuple[str, ...]) -> list:
-    """The deed under every fault."""
-    return [pytest.param(deed, fault, id=f"{deed[1]}-{fault['kind'] if fault else 'none'}") for fault in FAULTS]
+DOUBTFUL = ("none", "error_after", "timeout_after", "late_accept")
+"""No fault, and the three that leave most doubt."""
+LOST = ("none", "timeout_after")
+"""No fault, and an answer that is lost: what another database could change."""
 
 
-def few(deed: tuple[str, ...]) -> list:
-    """The deed with no fault and under the three that leave most doubt; all others run in `make prove`."""
-    return [
-        entry for entry in every(deed) if entry.id.endswith(("none", "error_after", "timeout_after", "late_accept"))
-    ]
-
-
-def fewest(deed: tuple[str, ...]) -> list:
-    """The deed with no fault and with an answer that is lost: what another database could change."""
-    return [entry for entry in every(deed) if entry.id.endswith(("none", "timeout_after"))]
+def every(deed: tuple[str, ...], *, always: tuple[str, ...]) -> list:
+    """The deed under every fault; those not named run in `make prove` alone, the storms' forked races beside them."""
+    entries = []
+    for fault in FAULTS:
+        kind = fault["kind"] if fault else "none"
+        marks = () if kind in always else pytest.mark.prove
+        entries.append(pytest.param(deed, fault, id=f"{deed[1]}-{kind}", marks=marks))
+    return entries
 
 
 def there(server, what: str) -> int:
@@ -128,19 +127,21 @@ def _short_patience(monkeypatch):
     monkeypatch.setenv("TRADEHOOK_TIMEOUT_SECONDS", "3")
 
 
-@pytest.mark.parametrize(("deed", "fault"), [*every(ORDER), *few(PAYOUT)])
+@pytest.mark.parametrize(("deed", "fault"), [*every(ORDER, always=DOUBTFUL), *every(PAYOUT, always=LOST)])
 def test_four_processes_one_intent(server, tmp_path, fault, deed):
     codes, made, printed = race(server, f"sqlite:///{tmp_path}/journal.db", fault, deed=deed)
     check(fault, codes, made, printed)
 
 
-@pytest.mark.parametrize(("deed", "fault"), [*fewest(ORDER), *fewest(PAYOUT)])
+@pytest.mark.parametrize(("deed", "fault"), [*every(ORDER, always=LOST), *every(PAYOUT, always=())])
 def test_four_processes_one_intent_on_a_server(server, postgres, fault, deed):
     codes, made, printed = race(server, postgres.new_database(), fault, deed=deed)
     check(fault, codes, made, printed)
 
 
-@pytest.mark.parametrize(("deed", "fault"), [*every(SIGNED_ORDER), *few(SIGNED_TRANSFER)])
+@pytest.mark.parametrize(
+    ("deed", "fault"), [*every(SIGNED_ORDER, always=DOUBTFUL), *every(SIGNED_TRANSFER, always=LOST)]
+)
 def test_four_processes_one_signature(server, tmp_path, fault, deed):
     """Two steps: doubt about either is resolved, so there is exactly one."""
     codes, made, _ = race(server, f"sqlite:///{tmp_path}/journal.db", fault, deed=deed)
@@ -148,7 +149,7 @@ def test_four_processes_one_signature(server, tmp_path, fault, deed):
     assert (codes, made) == expected
 
 
-@pytest.mark.parametrize(("deed", "fault"), [*fewest(SIGNED_ORDER), *fewest(SIGNED_TRANSFER)])
+@pytest.mark.parametrize(("deed", "fault"), [*every(SIGNED_ORDER, always=LOST), *every(SIGNED_TRANSFER, always=())])
 def test_four_processes_one_signature_on_a_server(server, postgres, fault, deed):
     codes, made, _ = race(server, postgres.new_database(), fault, deed=deed)
     assert (codes, made) == ([0] * 4, 1)
