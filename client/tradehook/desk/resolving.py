@@ -58,7 +58,9 @@ def check_word(intent: Intent, word: str, *, now: float) -> None:
         return
     if name not in ("placed", "not-placed", "again") or (name == "placed") != bool(identity):
         raise InvalidInput(f"{word[:80]!r} is none of {_WORDS}.", suggestions=("placed:ID", "not-placed", "again"))
-    if intent.reads_as is not State.UNKNOWN:
+    # A sender that still lives but has stood still since then sends nothing any more: its token is dead.
+    is_stuck = intent.state in SENDERS and reconcile.is_over(intent, now=now)
+    if intent.reads_as is not State.UNKNOWN and not is_stuck:
         raise InvalidInput(f"Intent {intent.intent_id} is {intent.standing}; there is no doubt to end.{_next(intent)}")
     if name != "placed" and intent.looking_until is not None and not reconcile.is_over(intent, now=now):
         raise InvalidInput(

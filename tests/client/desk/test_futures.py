@@ -6,6 +6,7 @@ import os
 import signal
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 from tests.client.conftest import URL, World
 
 from tradehook.client import connect
+from tradehook.desk import futures_deed
+from tradehook.desk.futures_deed import FuturesDeed
 from tradehook.desk.intents import State
 from tradehook.desk.limits import Limits
 from tradehook.desk.trading import TradingState
@@ -24,13 +27,14 @@ from tradehook.errors import (
     OutcomeUnknown,
     Rejected,
     TradehookError,
+    UnexpectedResponse,
 )
 from tradehook.exchanges.fintrusted import FinTrusted
 from tradehook.exchanges.fintrusted.dialect import Dialect
 from tradehook.exchanges.fintrusted.futures import PROFILES
 from tradehook.futures import UNNAMED, NewFuturesOrder
 from tradehook.models import OrderStatus
-from tradehook.run import run
+from tradehook.run import run, run_each
 from tradehook.settings import Settings
 from tradehook.testing import MemoryLine, Stopped
 from tradehook_sandbox import Sandbox
@@ -476,3 +480,64 @@ def _die_at_the_send(line, moment: str) -> None:
         return answer
 
     line.send = die
+
+
+# --- rows and words ---------------------------------------------------------------------------------------------
+
+
+def test_an_outcome_is_told_as_plain_values(world):
+    outcome = place(world.desk())
+    told = outcome.to_dict()
+    assert (told["intent_id"], told["order_id"], told["is_stored"]) == ("f-1", outcome.order.order_id, False)
+    assert (told["sent"]["contracts"], "payloads" in told) == ("10", False)
+
+
+def test_what_was_accepted_and_is_not_in_the_journal_is_said(world):
+    desk = world.desk()
+    place(desk)
+    with desk.journal.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE intent SET seen = NULL, is_final = 1")
+    with pytest.raises(UnexpectedResponse, match="what came of it is not in the journal"):
+        place(desk)
+    assert len(world.filled()) == 1
+
+
+def test_what_was_shown_is_what_is_opened_or_nothing_is(world):
+    desk = world.desk()
+    desk.journal.set_trading_state("HALTED", by="test")
+    with pytest.raises(GuardRefused):
+        place(desk)
+    desk.journal.set_trading_state("NORMAL", by="test")
+    shown = run(desk.exchange.futures.size(opening("11")))
+    with pytest.raises(IntentConflict, match="was settled before as"):
+        desk.place_futures(opening(), intent_id="f-1", source="test", sized=shown)
+    assert world.filled() == []
+
+
+def test_nothing_of_futures_is_signed(world):
+    exchange = world.exchange()
+    with pytest.raises(InvalidInput, match="nothing to sign"):
+        FuturesDeed(opening()).execute(exchange, settled=None, created=None)
+
+
+def test_an_exchange_whose_futures_are_missing_says_so(world, monkeypatch):
+    exchange = world.exchange()
+    monkeypatch.setattr(exchange, "futures", None)
+    with pytest.raises(InvalidInput, match="has no futures"):
+        futures_deed.futures_of(exchange)
+
+
+def test_the_list_ends_where_it_is_asked_to(world):
+    desk = world.desk()
+    place(desk)
+    (order,) = run_each(futures_deed.listed(desk.exchange, since=None))
+    assert order.created_at is not None
+    assert [*run_each(futures_deed.listed(desk.exchange, since=order.created_at))] == [order]
+    assert [*run_each(futures_deed.listed(desk.exchange, since=order.created_at + timedelta(seconds=1)))] == []
+
+
+def test_a_futures_order_is_followed_by_its_intent(world):
+    desk = world.desk()
+    made = place(desk).order
+    followed = desk.follow_futures("f-1")
+    assert (followed.order_id, followed.status) == (made.order_id, OrderStatus.FILLED)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import update
+from tests.client.desk.test_limits import ACCOUNT, HOST, NOW, sent, transfer
+from tests.client.desk.test_limits import order as settled
 
+from tradehook.desk import review
 from tradehook.desk.intents import State
+from tradehook.desk.journal import Journal
 from tradehook.desk.limits import Limits
 from tradehook.desk.review import mismatches
 from tradehook.desk.schema import writing
-from tradehook.desk.tables import LIMITS
+from tradehook.desk.tables import INTENT, LIMITS
 from tradehook.desk.trading import scope_of
 from tradehook.errors import GuardRefused, OutcomeUnknown, Rejected
 from tradehook.models import NewOrder, Order, OrderStatus, SizedOrder
@@ -45,6 +50,11 @@ SELL = {"side": "sell"}
         ({}, {"quote": "USDC"}, None),  # the exchange's names for its one book currency
         ({}, {"quote": "BTC"}, "against BTC"),
         ({"chain": "base"}, {"quote": "USDC"}, "against USDC"),
+        ({"chain": "base"}, {}, None),
+        ({"quote": "BTC", "base": "ETH"}, {"quote": "BTC", "base": "ETH"}, None),
+        ({"quote": "USDC"}, {"quote": "BTC"}, "against BTC"),
+        ({}, {"fee": "0"}, None),
+        ({}, {"average_price": None}, None),
         ({}, {"side": "sell"}, "is a sell"),
         ({}, {"quantity": "2.00000001"}, "quantity is 2.00000001"),
         ({}, {"quantity": "1"}, None),
@@ -75,6 +85,116 @@ def test_what_does_not_fit(sent, seen, says):
 def test_what_is_not_told_is_not_judged():
     bare = Order(order_id="o-1", status=OrderStatus.FILLED, exchange_status="x")
     assert mismatches(asked(), bare) == ()
+
+
+# --- in the journal ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def journal(tmp_path):
+    with Journal.open(f"sqlite:///{tmp_path}/journal.db") as opened:
+        yield opened
+
+
+def conclude(journal, name):
+    with writing(journal.engine) as connection:
+        review.conclude(connection, name)
+
+
+def whats(journal, name):
+    return [event["what"] for event in journal.events(name)]
+
+
+def test_what_does_not_fit_is_told_once_for_each_intent_however_often_it_is_looked_at(journal):
+    for name in ("i-1", "i-2"):
+        sent(journal, name, settled("1", unit="base"), order_status=OrderStatus.FILLED, base="ETH")
+        conclude(journal, name)
+        assert whats(journal, name).count("mismatch") == 1
+    first = next(event for event in journal.events("i-1") if event["what"] == "halted")
+    told = next(event for event in journal.events("i-1") if event["what"] == "mismatch")
+    assert told["found"] == ["it trades ETH, not BTC"]
+    assert first["why"].endswith("is not what intent i-1 asked for: it trades ETH, not BTC")
+    assert journal.trading.get(scope_of(HOST, ACCOUNT))["why"] == first["why"]
+    assert "halted" not in whats(journal, "i-2")  # it was already
+
+
+def change(journal, name, **columns):
+    with writing(journal.engine) as connection:
+        connection.execute(update(INTENT).where(INTENT.c.intent_id == name).values(**columns))
+
+
+def test_what_ended_counts_for_what_was_filled_and_nothing_else_changes(journal):
+    ends = {"order_status": OrderStatus.CANCELED, "filled": "0.2", "average_price": "100"}
+    sent(journal, "other", settled("1", unit="base"))
+    sent(journal, "i-1", settled("1", unit="base"), **ends)
+    assert (journal.get("i-1").notional, journal.get("other").notional) == (20, 100)
+    change(journal, "i-1", notional=None)
+    conclude(journal, "i-1")
+    assert journal.get("i-1").notional is None
+
+
+def test_what_has_not_ended_or_is_no_order_is_not_held_against_anything(journal):
+    sent(journal, "open", settled("1", unit="base"), order_status=OrderStatus.OPEN, base="ETH")
+    sent(journal, "bare", settled("1", unit="base"))
+    change(journal, "bare", is_final=True)
+    sent(journal, "paid", transfer("1"))
+    change(journal, "paid", is_final=True, seen='{"transfer_id": "t-1", "status": "completed", "exchange_status": "x"}')
+    for name in ("open", "bare", "paid"):
+        conclude(journal, name)
+        assert "mismatch" not in whats(journal, name)
+    assert not is_halted(journal)
+
+
+def test_a_plan_and_what_has_no_account_yet_halt_nothing(journal):
+    fail(journal, "failed", at=NOW)
+    fail(journal, "plan", at=NOW, kind="plan")
+    fail(journal, "unsent", at=NOW, account_id=None)
+    journal.limits.set(HOST, ACCOUNT, Limits(halt_after=1), by="test")
+    for name in ("plan", "unsent"):
+        conclude(journal, name)
+        assert not is_halted(journal)
+    conclude(journal, "failed")
+    assert is_halted(journal)
+
+
+def fail(journal, name, *, at, **columns):
+    sent(journal, name, settled("1"), at=at, state=State.REJECTED)
+    if columns:
+        change(journal, name, **columns)
+
+
+def is_halted(journal):
+    return journal.trading.get(scope_of(HOST, ACCOUNT))["state"] == "HALTED"
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"kind": "plan"}, {"state": "PREPARED"}, {"state": "CREATED"}, {"sending_at": None}, {"host": "elsewhere"},
+        {"account_id": "user-2"}, {"error": '{"type": "GuardRefused"}'},
+    ],
+)  # fmt: skip
+def test_only_what_failed_of_this_account_counts(journal, columns):
+    journal.limits.set(HOST, ACCOUNT, Limits(halt_after=2, unknowns=None), by="test")
+    journal.trading.set("HALTED", by="test", scope=scope_of(HOST, ACCOUNT))
+    fail(journal, "other", at=NOW, **columns)
+    journal.trading.set("NORMAL", by="test", scope=scope_of(HOST, ACCOUNT))
+    fail(journal, "i-1", at=NOW + timedelta(seconds=1))
+    assert not is_halted(journal)
+    fail(journal, "i-2", at=NOW + timedelta(seconds=2))
+    assert is_halted(journal)
+
+
+def test_what_is_our_own_no_is_not_looked_past_for_ever(journal):
+    journal.limits.set(HOST, ACCOUNT, Limits(halt_after=2), by="test")
+    fail(journal, "i-1", at=NOW, error=None)
+    for number in range(3):
+        fail(journal, f"n-{number}", at=NOW + timedelta(seconds=1 + number), error='{"type": "GuardRefused"}')
+    journal.trading.set("NORMAL", by="test", scope=scope_of(HOST, ACCOUNT))
+    conclude(journal, "n-2")
+    assert not is_halted(journal)
+    fail(journal, "i-2", at=NOW + timedelta(seconds=9))
+    assert is_halted(journal)
 
 
 # --- at the desk ------------------------------------------------------------------------------------------------

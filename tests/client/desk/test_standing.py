@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,6 +13,7 @@ from tradehook.desk.intents import State
 from tradehook.desk.journal import Journal
 from tradehook.desk.limits import Limits
 from tradehook.desk.reconcile import Patience
+from tradehook.desk.standing import Orders
 from tradehook.desk.submit import Desk
 from tradehook.errors import GuardRefused, InvalidInput, NotFound, OutcomeUnknown, Rejected
 from tradehook.exchanges.fintrusted import FinTrusted
@@ -276,3 +278,26 @@ def test_limits_hold_in_its_currency_as_well(place, desk):
     send(desk, NewOrder.of("BTC/USDT", side="sell", amount="0.0005"), "i-4")
     with pytest.raises(GuardRefused, match="Only sells"):
         send(desk, NewOrder.of("BTC/USDT", side="buy", amount="$10"), "i-5")
+
+
+def test_of_an_order_that_was_not_placed_from_here_nothing_is_known(desk):
+    with pytest.raises(NotFound, match="was not placed from here"):
+        run(Orders(desk.exchange, desk.journal).get("no-such-order"))
+
+
+def test_the_orders_that_were_placed_from_here_since_a_moment(place, desk):
+    send(desk, RESTS, "i-1")
+    made = desk.journal.get("i-1").created_at
+    orders = Orders(desk.exchange, desk.journal)
+    assert len([*run_each(orders.placed(since=made))]) == 1
+    assert [*run_each(orders.placed(since=made + timedelta(microseconds=1)))] == []
+    assert [*run_each(orders.placed(statuses=[OrderStatus.CANCELED]))] == []
+
+
+def test_of_an_order_whose_wallet_was_not_noted_nothing_new_is_said(place, desk):
+    sent = send(desk, RESTS)
+    with desk.journal.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE intent SET baseline = NULL")
+    place.pass_time(3600)
+    assert desk.follow("i-1") == desk.journal.get("i-1").last_order
+    assert desk.follow("i-1").order_id == sent.order_id

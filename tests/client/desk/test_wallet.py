@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradehook.desk.wallet import Move, is_whole, judge, moves
+from tradehook.desk.wallet import Move, commitment, covers, is_whole, judge, moves
 from tradehook.models import OrderStatus, Side, SizedOrder, Unit
 
 NOTHING = Move(Decimal(0), Decimal(0))
@@ -112,6 +112,125 @@ def test_moves_are_read_from_what_the_baseline_keeps():
     assert moves(before, after, "USDT") == move("0", "700")
     assert moves(before, after, "BTC") == move("-1", "-0.5")
     assert moves(before, after, "ETH") == NOTHING
+
+
+# --- at the boundaries ------------------------------------------------------------------------------------------
+
+SUM = order(quantity="500", unit=Unit.QUOTE, price=None, reference_price=Decimal(70_000))
+SALE_FOR = order("sell", "500", Unit.QUOTE, price=None, reference_price=Decimal(70_000))
+MARKET = order(price=None, reference_price=Decimal(70_000))
+FREE = order(quantity="500", unit=Unit.QUOTE, price=None)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "base", "quote", "says"),
+    [
+        # What is still held: up to a hundredth may be the last of this order, more belongs to another.
+        (order(), move("0.00995"), move("-696.5", "0.5"), "accepted"),
+        (order(), move("0.01"), move("-699.5", "0.5"), "accepted"),
+        (order(), move("0.0099"), move("-693", "7"), "accepted"),
+        (order(), move("0.0099"), move("-693", "7.01"), "probably_filled"),
+        (order("sell"), move("-0.004", "0.006"), move("280"), "accepted"),
+        # A buy of a sum costs at most that sum; a sale for a sum may bring a hundredth more.
+        (SUM, move("0.00713"), move("-503"), "cannot_tell"),
+        (SALE_FOR, move("-0.00718"), move("503"), "probably_filled"),
+        (SALE_FOR, move("-0.00722"), move("505.1"), "cannot_tell"),
+        (SUM, move("0.0043"), move("-300"), "cannot_tell"),
+        (FREE, move("0.0043"), move("-300"), "cannot_tell"),
+        (FREE, NOTHING, move("-500"), "cannot_tell"),
+        # A market order may trade six hundredths from the price that was looked at, fee and all.
+        (SUM, move("0.00672"), move("-500"), "probably_filled"),
+        (SUM, move("0.00671"), move("-500"), "cannot_tell"),
+        (SUM, move("0.00757"), move("-500"), "probably_filled"),
+        (SUM, move("0.00758"), move("-500"), "cannot_tell"),
+        (MARKET, move("0.01"), move("-742"), "probably_filled"),
+        (MARKET, move("0.01"), move("-742.01"), "cannot_tell"),
+        # A limit order does not, but for its fee.
+        (order(), move("0.01"), move("-707"), "probably_filled"),
+        (order(), move("0.01"), move("-707.01"), "cannot_tell"),
+        (order("sell"), move("-0.0101"), move("707"), "cannot_tell"),
+    ],
+)
+def test_what_is_concluded_at_the_boundaries(wanted, base, quote, says):
+    assert status(wanted, base, quote) == says
+
+
+@pytest.mark.parametrize(
+    ("wanted", "base", "quote", "explains"),
+    [
+        (order(), move("0.005"), NOTHING, False),
+        (FREE, move("-0.001"), NOTHING, False),
+        (FREE, NOTHING, move("0.5"), False),
+        (order("sell"), move("-0.005"), move("300"), False),
+        (order("sell"), move("-0.005"), move("346.5"), True),
+        (SUM, move("0.00713"), move("-505"), True),
+        (SUM, move("0.00713"), move("-505.01"), False),
+    ],
+)
+def test_a_move_that_no_part_of_the_order_makes_is_seen_at_once(wanted, base, quote, explains):
+    found = judge(wanted, base=base, quote=quote, seconds=1)
+    assert found.status == ("accepted" if explains else "cannot_tell")
+    assert found.evidence.endswith("which this order does not explain") is not explains
+
+
+def test_an_order_has_a_minute_to_leave_a_trace():
+    assert status(order(), seconds=59.9) is OrderStatus.ACCEPTED
+    assert status(order(), seconds=60) is OrderStatus.CANNOT_TELL
+
+
+def test_a_canceled_order_is_canceling_while_anything_is_held_for_it():
+    assert status(order(), NOTHING, move("0", "0.5"), is_canceled=True) is OrderStatus.CANCELING
+
+
+@pytest.mark.parametrize(("canceled", "says"), [(False, "accepted"), (True, "canceling")])
+def test_what_must_still_rest_is_said_with_what_is_held_for_it(canceled, says):
+    found = judge(order(), base=NOTHING, quote=NOTHING, seconds=100, rests=True, is_canceled=canceled)
+    assert (found.status, found.evidence) == (says, "700 USDT are held for it")
+
+
+@pytest.mark.parametrize(
+    ("base", "quote", "more", "evidence"),
+    [
+        (move("0.004"), move("-280"), {"others": 2}, "since it was sent: BTC +0.004, USDT -280, and 2 other orders may have done that"),
+        (NOTHING, NOTHING, {"is_canceled": True}, "nothing in the wallet has moved since it was sent; nothing is held for it any more"),
+        (NOTHING, move("0", "700"), {"is_canceled": True}, "since it was sent: 700 USDT more held for orders"),
+        (move("0.01"), NOTHING, {}, "since it was sent: BTC +0.01, which this order does not explain"),
+        (NOTHING, move("0", "-5"), {}, "since it was sent: 5 USDT less held for orders, and nothing is held for it"),
+        (NOTHING, move("0", "0.5"), {}, "since it was sent: 0.5 USDT more held for orders"),
+    ],
+)  # fmt: skip
+def test_every_verdict_says_what_it_was_concluded_from(base, quote, more, evidence):
+    assert judge(order(), base=base, quote=quote, seconds=100, **more).evidence == evidence
+
+
+@pytest.mark.parametrize(
+    ("wanted", "takes"),
+    [
+        (order("sell"), ("BTC", Decimal("0.01"))),
+        (order(), ("USDT", Decimal(700))),
+        (MARKET, ("USDT", Decimal(700))),
+        (order(quantity="500", unit=Unit.QUOTE), ("USDT", Decimal(500))),
+        (order(price=None), ("USDT", Decimal(0))),
+    ],
+)
+def test_what_an_order_takes_out_of_the_wallet(wanted, takes):
+    assert commitment(wanted) == takes
+
+
+@pytest.mark.parametrize(
+    ("now", "orders", "rest"),
+    [
+        ({"USDT": "1000/300"}, [order()], True),
+        ({"USDT": "1000/300.01"}, [order()], False),
+        ({"USDT": "1000/300"}, [order(), order("sell")], True),  # a sale holds another coin
+        ({"USDT": "1000/300"}, [order(), order(quantity="0.0001")], False),
+        ({"USDT": "1000/0"}, [order(price=None)], False),  # nobody knows how much it would hold
+        ({"USDT": "1000/999"}, [order(quantity="0.00001")], True),
+        ({}, [order()], False),
+    ],
+)
+def test_only_what_holds_all_of_them_says_that_they_rest(now, orders, rest):
+    assert covers(now, orders, orders[0]) is rest
 
 
 amounts = st.decimals("-10000", "10000", places=6)
