@@ -16,8 +16,8 @@ demo: $(READY) ## Watch it work: a rebalance in Airflow, trades in chat on two e
 play: $(READY) ## Keep sandbox, Airflow and bot running, to try things yourself (Ctrl-C ends it)
 	@$(BIN)/python -m tradehook_sandbox play
 
-test: $(READY) ## Run all tests, on two processes
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+test: $(READY) ## Run all tests, four at a time
+	@$(BIN)/python -m pytest -n 4 --dist loadfile
 
 lint: $(READY) ## Check style, types and layers
 	$(BIN)/ruff check .
