@@ -6,18 +6,33 @@ per base; every `*_at` is aware UTC. Vendor names live only in each exchange's `
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
 
 from tradehook.amounts import Amount, parse_amount, parse_market, parse_symbol, plain
 from tradehook.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _EIGHT_PLACES = Decimal("0.00000001")
 _ADDED = frozenset({"good_for", "max_slippage", "bounded"})
+
+
+@contextmanager
+def typed_in() -> Iterator[None]:
+    """What a model finds wrong with values that a person gave has become one `InvalidInput`, about the first."""
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InvalidInput(f"The {where} cannot be used: {first['msg']}.") from None
 
 
 class Side(StrEnum):

@@ -35,13 +35,11 @@ def new_order(
     Raises:
         InvalidInput: an argument cannot be meant.
     """
-    from pydantic import ValidationError
-
     from tradehook.amounts import parse_decimal, parse_duration
-    from tradehook.models import NewOrder
+    from tradehook.models import NewOrder, typed_in
 
     limit = None if price is None else parse_decimal(as_text(price, what="price"), what="price")
-    try:
+    with typed_in():
         order = NewOrder.of(
             as_text(market, what="market"),
             side=as_text(side, what="side").lower(),
@@ -54,11 +52,6 @@ def new_order(
             else parse_decimal(as_text(max_slippage, what="slippage"), what="slippage"),
             bounded=bounded,
         )
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        raise InvalidInput(
-            f"The {'.'.join(str(part) for part in wrong['loc'])} cannot be used: {wrong['msg']}."
-        ) from None
     if order.price is not None and order.good_for is None:
         raise InvalidInput(
             "A limit order of a DAG says how long it may rest, so that it never meets the next run's: good_for='12h'.",
@@ -73,23 +66,17 @@ def new_transfer(*, asset: object, amount: object, destination: object, chain: o
     Raises:
         InvalidInput: an argument cannot be meant.
     """
-    from pydantic import ValidationError
-
     from tradehook.amounts import parse_amount
+    from tradehook.models import typed_in
     from tradehook.transfers import NewTransfer
 
-    try:
+    with typed_in():
         return NewTransfer(
             asset=as_text(asset, what="asset"),
             amount=parse_amount(as_text(amount, what="amount")),
             to=as_text(destination, what="destination"),
             chain=None if chain is None else as_text(chain, what="chain").lower(),
         )
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        raise InvalidInput(
-            f"The {'.'.join(str(part) for part in wrong['loc'])} cannot be used: {wrong['msg']}."
-        ) from None
 
 
 def as_text(value: object, *, what: str) -> str:

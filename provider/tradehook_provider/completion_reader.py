@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from tradehook.errors import TradehookError
+from tradehook_provider.desks import rest
 
 if TYPE_CHECKING:
     from tradehook.client import AsyncClient
@@ -122,17 +123,7 @@ class CompletionReader:
 
     def _close(self) -> None:
         opened, self._opened = self._opened, None
-        self._exchange.session.rest()
-        if opened is not None:
-            journal, watcher = opened
-            try:
-                watcher.release()
-            except TradehookError as error:
-                _log.warning("The journal could not be told that this process looks no more: %s", error.message)
-            journal.close()
-        close = getattr(self._exchange.session.line, "close", None)
-        if close is not None:
-            close()
+        rest(self._exchange, opened)
 
 
 def _completion(event: Event, journal: Journal) -> dict[str, Any] | None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from tradehook.errors import TradehookError
 from tradehook_provider.hooks.exchange import ExchangeHook
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tradehook.contract import Exchange
+    from tradehook.desk.journal import Journal
     from tradehook.desk.submit import Desk
+    from tradehook.desk.watch import Watcher
     from tradehook.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -57,3 +63,23 @@ def open_desk_of(exchange: Exchange, settings: Settings) -> Desk:
     from tradehook.client import open_desk
 
     return open_desk(settings, exchange=exchange)
+
+
+def rest(exchange: Exchange, opened: tuple[Journal, Watcher] | None) -> None:
+    """Let another process look, and let go of journal and sockets, in the thread that has used them.
+
+    Args:
+        exchange: over a blocking line; it can be used again.
+        opened: the journal, and who looks at the exchange for it, where they were opened.
+    """
+    exchange.session.rest()
+    if opened is not None:
+        journal, watcher = opened
+        try:
+            watcher.release()
+        except TradehookError as error:
+            _log.warning("The journal could not be told that this process looks no more: %s", error.message)
+        journal.close()
+    close = getattr(exchange.session.line, "close", None)
+    if close is not None:
+        close()

@@ -133,7 +133,7 @@ class LookingSensor(BaseSensorOperator):
                     self._defer(until)
                 word = "timeout"
         if word == "timeout":
-            raise AirflowSensorTimeout(self._too_late())
+            raise AirflowSensorTimeout(self.too_late())
         raise AirflowException(
             f"{' '.join(about.values())} could not be looked at: {MOST_FAILURES} looks in a row failed. The log of the "
             "triggerer says why."
@@ -160,7 +160,7 @@ class LookingSensor(BaseSensorOperator):
             if looked:
                 return cast("dict[str, Any]", looked.xcom_value)
             if time.time() >= until:
-                raise AirflowSensorTimeout(self._too_late())
+                raise AirflowSensorTimeout(self.too_late())
             if time.time() >= inline_until and not self._failed and self.can_defer():
                 self._defer(until)
             time.sleep(min(self.poke_interval, _INLINE_POLL_SECONDS))
@@ -177,7 +177,8 @@ class LookingSensor(BaseSensorOperator):
             timeout=max(until - time.time(), 0) + BACKSTOP_SECONDS,
         )
 
-    def _too_late(self) -> str:
+    def too_late(self) -> str:
+        """What is said when the time is over."""
         return (
             f"{' '.join(self.subject().values())}: not reached within {self.timeout:g} s. Nothing was sent; set a "
             "longer `timeout`, or clear this task to wait again."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,13 +10,14 @@ from tradehook.errors import InvalidInput, TradehookError
 from tradehook_provider import failures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection
 
     from tradehook.contract import Exchange
     from tradehook.models import Order
     from tradehook.transfers import Transfer
 
 MadeT = TypeVar("MadeT", "Order", "Transfer")
+FoundT = TypeVar("FoundT")
 
 FINAL_WORDS = ("filled", "canceled", "failed", "probably_filled")
 EVENT_WORDS = (*FINAL_WORDS, "timeout", "error")
@@ -55,6 +57,44 @@ def follow(
                 raise
             log.warning("Look %d failed, looking again: %s", failed, failures.reason(error))
     return made
+
+
+class Looks:
+    """How many looks in a row have failed. Whoever looks sets it back when one went well."""
+
+    failed = 0
+
+
+async def found_in_time(
+    find: Callable[[Looks], Awaitable[FoundT]], *, what: str, until: float, poll_seconds: float, log: failures.Log
+) -> tuple[FoundT | None, str]:
+    """What was found, and an empty word; else `None`, and `timeout` when `until` came first, or `error`.
+
+    `error` is said after too many failed looks in a row. Nothing is raised: from a trigger that would fail its task,
+    whatever becomes of the money.
+
+    Args:
+        find: looks until there is something to tell.
+        what: what is looked at, for the log.
+        until: seconds since 1970 at which it stops looking.
+        poll_seconds: how long to wait after a failure.
+        log: where failed looks are told.
+    """
+    looks = Looks()
+    while (left := until - time.time()) > 0:
+        limit = asyncio.timeout(left)
+        try:
+            async with limit:
+                return await find(looks), ""
+        except Exception as error:  # noqa: BLE001 - see above
+            if limit.expired():
+                break
+            looks.failed += 1
+            log.warning("Look %d at %s failed: %s", looks.failed, what, type(error).__name__)
+            if looks.failed >= MOST_FAILURES:
+                return None, "error"
+            await asyncio.sleep(min(poll_seconds, max(until - time.time(), 0)))
+    return None, "timeout"
 
 
 def _sleep(seconds: float, *, is_stopped: Callable[[], bool]) -> None:

@@ -243,6 +243,7 @@ def test_the_trigger_carries_ids_only_and_its_event_a_word(hurried):
 
 def test_many_doubts_of_an_account_share_one_look(hurried, monkeypatch):
     from tradehook.desk.submit import Desk
+    from tradehook_provider import readers
     from tradehook_provider.triggers import doubts
 
     made = lost(hurried)
@@ -263,7 +264,7 @@ def test_many_doubts_of_an_account_share_one_look(hurried, monkeypatch):
 
     async def run():
         events = await asyncio.gather(*(anext(one.run()) for one in many))
-        assert [watch.users for watch in doubts._watches[asyncio.get_running_loop()].values()] == [0]
+        assert [watch.users for watch in readers._readers[asyncio.get_running_loop()].values()] == [0]
         return {event.payload["status"] for event in events}
 
     assert asyncio.run(run()) == {"timeout"}

@@ -152,11 +152,11 @@ def count_reads(monkeypatch, *, but=None):
 
 def wait_for_all(triggers):
     """What each says; nobody uses the shared look any more then."""
-    from tradehook_provider.triggers import watching
+    from tradehook_provider import readers
 
     async def run():
         events = await asyncio.gather(*(anext(made.run()) for made in triggers))
-        assert [kept.users for kept in watching._watches[asyncio.get_running_loop()].values()] == [0]
+        assert [kept.users for kept in readers._readers[asyncio.get_running_loop()].values()] == [0]
         return [event.payload["status"] for event in events]
 
     return asyncio.run(run())

@@ -177,17 +177,16 @@ def read_order(
     trigger: str | None,
 ) -> NewFuturesOrder:
     """What was typed, as a value. Raises `InvalidInput`."""
-    from pydantic import ValidationError
-
     from tradehook.amounts import parse_decimal
     from tradehook.futures import NewFuturesOrder
+    from tradehook.models import typed_in
 
     if side.lower() not in ("long", "short"):
         raise InvalidInput(
             f"{side[:20]!r} is no side of a position: write long or short.", suggestions=("long", "short")
         )
     is_all = action == "close" and contracts.lower() == "all"
-    try:
+    with typed_in():
         return NewFuturesOrder.model_validate(
             {
                 "contract": contract,
@@ -199,9 +198,6 @@ def read_order(
                 "trigger": parse_decimal(trigger, what="trigger") if trigger is not None else None,
             }
         )
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidInput(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}.") from None
 
 
 def _place(settings: Settings, wanted: NewFuturesOrder, *, intent_id: str | None, how: How, as_json: bool) -> None:

@@ -110,11 +110,9 @@ def _read_order(
     max_slippage: str | None,
     bounded: bool,
 ) -> NewOrder:
-    from pydantic import ValidationError
-
     from tradehook import registry
     from tradehook.amounts import parse_amount, parse_decimal, parse_duration
-    from tradehook.models import NewOrder
+    from tradehook.models import NewOrder, typed_in
 
     if "/" not in market and "-" not in market:
         capabilities = registry.spec(settings.exchange).capabilities
@@ -127,7 +125,7 @@ def _read_order(
         )
     if unit not in ("base", "quote"):
         raise InvalidInput(f"{unit!r} is not a unit: write base or quote.", suggestions=("base", "quote"))
-    try:
+    with typed_in():
         return NewOrder.of(
             market,
             side=side.lower(),
@@ -138,9 +136,6 @@ def _read_order(
             max_slippage=parse_decimal(max_slippage.removesuffix("%"), what="slippage") if max_slippage else None,
             bounded=bounded,
         )
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidInput(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}.") from None
 
 
 def _ask_and_send(client: Client, settings: Settings, order: NewOrder, *, intent_id: str, how: How) -> Outcome:

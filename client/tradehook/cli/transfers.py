@@ -81,18 +81,14 @@ def transfer(
 
 
 def _read(asset: str, amount: str, *, to: str, chain: str | None) -> NewTransfer:
-    from pydantic import ValidationError
-
     from tradehook.amounts import parse_amount
+    from tradehook.models import typed_in
     from tradehook.transfers import NewTransfer
 
     if not amount.strip("0"):
         raise InvalidInput(f"{amount or 'Nothing'} is no amount: write how much, like 5.", suggestions=("5",))
-    try:
+    with typed_in():
         return NewTransfer(asset=asset, amount=parse_amount(amount), to=to, chain=chain.lower() if chain else None)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidInput(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}.") from None
 
 
 def _ask_and_send(

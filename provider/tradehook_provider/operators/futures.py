@@ -231,11 +231,9 @@ def new_futures_order(
     Raises:
         InvalidInput: an argument cannot be meant.
     """
-    from pydantic import ValidationError
-
     from tradehook.amounts import parse_decimal
-    from tradehook.errors import InvalidInput
     from tradehook.futures import NewFuturesOrder
+    from tradehook.models import typed_in
 
     values: dict[str, Any] = {
         "action": action,
@@ -246,10 +244,5 @@ def new_futures_order(
     for name, value in numbers:
         if value is not None:
             values[name] = parse_decimal(as_text(value, what=name), what=name)
-    try:
+    with typed_in():
         return NewFuturesOrder.model_validate(values)
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        raise InvalidInput(
-            f"The {'.'.join(str(part) for part in wrong['loc'])} cannot be used: {wrong['msg']}."
-        ) from None

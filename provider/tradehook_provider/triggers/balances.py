@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from tradehook_provider.balance_goal import BalanceGoal
 from tradehook_provider.readers import BalanceReader, shared
-from tradehook_provider.waiting import MOST_FAILURES
+from tradehook_provider.waiting import Looks, found_in_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -75,32 +74,19 @@ class BalanceTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until there is something to say, and say it once."""
+        reached, why = await found_in_time(
+            self._find, what=self.asset, until=self.until, poll_seconds=self.poll_seconds, log=self.log
+        )
+        yield TriggerEvent({"asset": self.asset, "status": reached or why})  # type: ignore[no-untyped-call]
+
+    async def _find(self, looks: Looks) -> str:
         goal = BalanceGoal.of(
             asset=self.asset, at_least=self.at_least, at_most=self.at_most, counts=self.counts, chain=self.chain
         )
-        failed = 0
-        while (left := self.until - time.time()) > 0:
-            try:
-                async with asyncio.timeout(left), shared(BalanceReader, self.exchange_conn_id) as reader:
-                    while True:
-                        held = goal.balance_in(await reader.look(fresh_seconds=self.poll_seconds))
-                        if goal.sees(held or goal.nothing()):
-                            break
-                        failed = 0
-                        await asyncio.sleep(self.poll_seconds)
-            except TimeoutError:
-                break
-            except Exception as error:  # noqa: BLE001 - a raise would fail the task without a word
-                failed += 1
-                self.log.warning("Look %d at %s failed: %s", failed, self.asset, type(error).__name__)
-                if failed >= MOST_FAILURES:
-                    yield self._event("error")
-                    return
-                await asyncio.sleep(min(self.poll_seconds, max(self.until - time.time(), 0)))
-            else:
-                yield self._event("reached")
-                return
-        yield self._event("timeout")
-
-    def _event(self, status: str) -> TriggerEvent:
-        return TriggerEvent({"asset": self.asset, "status": status})  # type: ignore[no-untyped-call]
+        async with shared(BalanceReader, self.exchange_conn_id) as reader:
+            while True:
+                held = goal.balance_in(await reader.look(fresh_seconds=self.poll_seconds))
+                if goal.sees(held or goal.nothing()):
+                    return "reached"
+                looks.failed = 0
+                await asyncio.sleep(self.poll_seconds)

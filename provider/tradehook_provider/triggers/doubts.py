@@ -6,17 +6,15 @@ import asyncio
 import math
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from tradehook.errors import TradehookError
 from tradehook_provider.desks import masked_exchange, open_desk_of
 from tradehook_provider.doubts import word_for
-from tradehook_provider.hooks.exchange import ExchangeHook
-from tradehook_provider.waiting import MOST_FAILURES
+from tradehook_provider.readers import shared
+from tradehook_provider.waiting import Looks, found_in_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from tradehook.contract import Exchange
     from tradehook.desk.submit import Desk
     from tradehook.settings import Settings
+    from tradehook_provider.hooks.exchange import ExchangeHook
 
 DOUBT_WORDS = ("placed", "rejected", "again", "absent", "human", "held", "timeout", "error")
 """What the trigger may say: how the doubt stands (`doubts.word_for`), or why it stopped looking."""
@@ -47,6 +46,12 @@ class DoubtWatch:
         self._desk: Desk | None = None
         self._looked_at = -math.inf
         self._failure: TradehookError | None = None
+
+    @classmethod
+    async def opened(cls, hook: ExchangeHook, settings: Settings) -> Self:
+        """One for these settings. Reads nothing yet."""
+        exchange, _ = await masked_exchange(hook, settings)
+        return cls(exchange, settings)
 
     async def look(self, intent_id: str, *, fresh_seconds: float) -> str | None:
         """How the doubt ended, after a look that is at most `fresh_seconds` old; `None` while it goes on.
@@ -86,28 +91,6 @@ class DoubtWatch:
             desk.close()
 
 
-_watches: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Settings, DoubtWatch]] = WeakKeyDictionary()
-
-
-@asynccontextmanager
-async def doubt_watch(exchange_conn_id: str) -> AsyncIterator[DoubtWatch]:
-    """The watch over the doubts of the account that the connection stands for now; the last user closes it."""
-    hook = ExchangeHook(exchange_conn_id)
-    settings = await hook.aread_settings()
-    here = _watches.setdefault(asyncio.get_running_loop(), {})
-    if settings not in here:
-        exchange, _ = await masked_exchange(hook, settings)
-        here.setdefault(settings, DoubtWatch(exchange, settings))
-    watch = here[settings]
-    watch.users += 1
-    try:
-        yield watch
-    finally:
-        watch.users -= 1
-        if watch.users == 0:
-            await watch.close()
-
-
 class ReconcileTrigger(BaseTrigger):
     """Fires when it is known what became of an intent that got no answer, or when looking tells nothing more.
 
@@ -144,26 +127,19 @@ class ReconcileTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until there is something to say, and say it once."""
-        failed = 0
-        while (left := self.until - time.time()) > 0:
-            try:
-                async with asyncio.timeout(left), doubt_watch(self.exchange_conn_id) as watch:
-                    while (word := await watch.look(self.intent_id, fresh_seconds=self.poll_seconds)) is None:
-                        failed = 0
-                        await asyncio.sleep(self.poll_seconds)
-            except TimeoutError:
-                break
-            except Exception as error:  # noqa: BLE001 - a raise would fail the task, whatever became of the order
-                failed += 1
-                self.log.warning("Look %d for intent %s failed: %s", failed, self.intent_id, type(error).__name__)
-                if failed >= MOST_FAILURES:
-                    yield self._event("error")
-                    return
-                await asyncio.sleep(min(self.poll_seconds, max(self.until - time.time(), 0)))
-            else:
-                yield self._event(word)
-                return
-        yield self._event("timeout")
+        word, why = await found_in_time(
+            self._find,
+            what=f"intent {self.intent_id}",
+            until=self.until,
+            poll_seconds=self.poll_seconds,
+            log=self.log,
+        )
+        said = {"intent_id": self.intent_id, "status": word or why}
+        yield TriggerEvent(said)  # type: ignore[no-untyped-call]
 
-    def _event(self, status: str) -> TriggerEvent:
-        return TriggerEvent({"intent_id": self.intent_id, "status": status})  # type: ignore[no-untyped-call]
+    async def _find(self, looks: Looks) -> str:
+        async with shared(DoubtWatch, self.exchange_conn_id) as watch:
+            while (word := await watch.look(self.intent_id, fresh_seconds=self.poll_seconds)) is None:
+                looks.failed = 0
+                await asyncio.sleep(self.poll_seconds)
+        return word

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -11,7 +9,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from tradehook_provider.price_goal import PriceGoal
 from tradehook_provider.price_reader import PriceReader
 from tradehook_provider.readers import shared
-from tradehook_provider.waiting import MOST_FAILURES
+from tradehook_provider.waiting import Looks, found_in_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -78,33 +76,24 @@ class PriceTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until there is something to say, and say it once."""
         goal = PriceGoal.of(self.goals, reference=self.reference)
-        failed = 0
-        while (left := self.until - time.time()) > 0:
-            try:
-                async with (
-                    asyncio.timeout(left),
-                    shared(PriceReader, self.exchange_conn_id) as reader,
-                    reader.follow(self.market, fresh_seconds=self.poll_seconds) as told,
-                ):
-                    seen = await reader.latest(self.market, fresh_seconds=self.poll_seconds)
-                    while not goal.sees(seen.price):
-                        failed = 0
-                        seen = await told.next(poll_seconds=self.poll_seconds)
-            except TimeoutError:
-                break
-            except Exception as error:  # noqa: BLE001 - a raise would fail the task without a word
-                failed += 1
-                self.log.warning("Look %d at %s failed: %s", failed, self.market, type(error).__name__)
-                if failed >= MOST_FAILURES:
-                    yield self._event("error", goal)
-                    return
-                await asyncio.sleep(min(self.poll_seconds, max(self.until - time.time(), 0)))
-            else:
-                yield self._event("reached", goal, seen)
-                return
-        yield self._event("timeout", goal)
 
-    def _event(self, status: str, goal: PriceGoal, seen: Seen | None = None) -> TriggerEvent:
+        async def find(looks: Looks) -> Seen:
+            async with (
+                shared(PriceReader, self.exchange_conn_id) as reader,
+                reader.follow(self.market, fresh_seconds=self.poll_seconds) as told,
+            ):
+                seen = await reader.latest(self.market, fresh_seconds=self.poll_seconds)
+                while not goal.sees(seen.price):
+                    looks.failed = 0
+                    seen = await told.next(poll_seconds=self.poll_seconds)
+            return seen
+
+        seen, why = await found_in_time(
+            find, what=self.market, until=self.until, poll_seconds=self.poll_seconds, log=self.log
+        )
+        yield self._event(why or "reached", goal, seen)
+
+    def _event(self, status: str, goal: PriceGoal, seen: Seen | None) -> TriggerEvent:
         from tradehook.amounts import plain
 
         said = {

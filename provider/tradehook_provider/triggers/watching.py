@@ -13,13 +13,12 @@ import logging
 import math
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Self
 
 from tradehook.errors import ConfigurationError, JournalUnavailable, TradehookError
-from tradehook_provider.hooks.exchange import ExchangeHook
-from tradehook_provider.waiting import MOST_FAILURES
+from tradehook_provider.desks import rest
+from tradehook_provider.readers import shared
+from tradehook_provider.waiting import Looks, found_in_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from tradehook.desk.watch import Watcher
     from tradehook.settings import Settings
     from tradehook_provider.failures import Log
+    from tradehook_provider.hooks.exchange import ExchangeHook
 
 _log = logging.getLogger(__name__)
 _OPEN_AGAIN_SECONDS = 60.0
@@ -94,17 +94,7 @@ class JournalWatch:
         opened, self._opened = self._opened, None
         self._known.clear()
         self._failure = None
-        self._exchange.session.rest()
-        if opened is not None:
-            journal, watcher = opened
-            try:
-                watcher.release()
-            except TradehookError as error:
-                _log.warning("The journal could not be told that this process looks no more: %s", error.message)
-            journal.close()
-        close = getattr(self._exchange.session.line, "close", None)
-        if close is not None:
-            close()
+        rest(self._exchange, opened)
 
     def _open(self) -> tuple[Journal, Watcher] | None:
         """Journal and watcher; `None` while this machine cannot use the journal, as a triggerer may be alone."""
@@ -184,6 +174,12 @@ class OrderWatch:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tradehook-watch")
         self._orders, self._transfers = OpenList(self._open_orders), OpenList(self._open_transfers)
 
+    @classmethod
+    async def opened(cls, hook: ExchangeHook, settings: Settings) -> Self:
+        """One for these settings. Reads nothing yet."""
+        client = await hook.open_async(settings)  # first: it masks the secrets
+        return cls(client, JournalWatch(hook.open_for_thread(settings), settings))
+
     async def look(self, order_id: str, *, fresh_seconds: float) -> Made:
         """An order as last seen; at most `fresh_seconds` ago where the journal does not know it.
 
@@ -217,32 +213,6 @@ class OrderWatch:
         return self.client.list_transfers(status=TransferStatus.PENDING)
 
 
-_watches: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Settings, OrderWatch]] = WeakKeyDictionary()
-
-
-@asynccontextmanager
-async def order_watch(exchange_conn_id: str) -> AsyncIterator[OrderWatch]:
-    """The watch of the account that the connection stands for now.
-
-    Reads the connection each time, so that an edited one is another account from the next trigger on. The last
-    user closes sockets and journal; the token stays for the next, who may come a second later.
-    """
-    hook = ExchangeHook(exchange_conn_id)
-    settings = await hook.aread_settings()
-    here = _watches.setdefault(asyncio.get_running_loop(), {})
-    if settings not in here:
-        client = await hook.open_async(settings)
-        here.setdefault(settings, OrderWatch(client, JournalWatch(hook.open_for_thread(settings), settings)))
-    watch = here[settings]
-    watch.users += 1
-    try:
-        yield watch
-    finally:
-        watch.users -= 1
-        if watch.users == 0:
-            await watch.close()
-
-
 async def how_it_ends(
     look: Callable[[OrderWatch], Awaitable[Made]],
     *,
@@ -262,21 +232,13 @@ async def how_it_ends(
         poll_seconds: how long to wait between two looks.
         log: where failed looks are told.
     """
-    failed = 0
-    while (left := until - time.time()) > 0:
-        try:
-            async with asyncio.timeout(left), order_watch(exchange_conn_id) as watch:
-                while not (made := await look(watch)).is_final:
-                    failed = 0
-                    await asyncio.sleep(poll_seconds)
-        except TimeoutError:
-            break
-        except Exception as error:  # noqa: BLE001 - a raise would fail the task, whatever becomes of the order
-            failed += 1
-            log.warning("Look %d of %s failed: %s", failed, what, type(error).__name__)
-            if failed >= MOST_FAILURES:
-                return "error"
-            await asyncio.sleep(min(poll_seconds, max(until - time.time(), 0)))
-        else:
-            return str(made.status)
-    return "timeout"
+
+    async def find(looks: Looks) -> str:
+        async with shared(OrderWatch, exchange_conn_id) as watch:
+            while not (made := await look(watch)).is_final:
+                looks.failed = 0
+                await asyncio.sleep(poll_seconds)
+        return str(made.status)
+
+    status, why = await found_in_time(find, what=what, until=until, poll_seconds=poll_seconds, log=log)
+    return status or why
