@@ -95,7 +95,9 @@ class EndingSensor(LookingSensor):
         """See `LookingSensor`. A trigger waits for something that is there."""
         return self._seen is not None
 
-    def execute_complete(self, context: Context, event: Any = None, until: float | None = None) -> dict[str, Any]:
+    def execute_complete(
+        self, context: Context, event: Any = None, until: float | None = None
+    ) -> dict[str, Any] | None:
         """Look again after the trigger fired; the event alone is no result."""
         word = event.get("status") if isinstance(event, dict) else None
         if word in self.final_words:

@@ -93,6 +93,7 @@ def get_provider_info() -> dict[str, Any]:
                     "tradehook_provider.triggers.transfers",
                 ],
             },
+            {"integration-name": FINTRUSTED, "python-modules": ["tradehook_provider.triggers.futures"]},
         ],
         "extra-links": [
             "tradehook_provider.links.ExplorerLink",

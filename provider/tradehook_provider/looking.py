@@ -62,7 +62,11 @@ class LookingSensor(BaseSensorOperator):
 
     @abstractmethod
     def look(self, hook: ExchangeHook) -> dict[str, Any] | None:
-        """What is found, as it is returned (XCom), when it is what is waited for. Raises `TradehookError`."""
+        """What is found, as it is returned (XCom; an empty one as `None`), when it is what is waited for.
+
+        Raises:
+            TradehookError: the look failed.
+        """
 
     @abstractmethod
     def trigger_until(self, until: float) -> BaseTrigger:
@@ -94,7 +98,7 @@ class LookingSensor(BaseSensorOperator):
                     raise
                 self.log.warning("Look %d failed, looking again: %s", self._failed, reason(error))
                 return PokeReturnValue(is_done=False)
-            return PokeReturnValue(is_done=found is not None, xcom_value=found)
+            return PokeReturnValue(is_done=found is not None, xcom_value=found or None)
 
     def execute(self, context: Context) -> Any:
         """Look until it is found, here or in the triggerer."""
@@ -107,7 +111,12 @@ class LookingSensor(BaseSensorOperator):
                 self._hook.close()
                 self._hook = None
 
-    def execute_complete(self, context: Context, event: Any = None, until: float | None = None) -> dict[str, Any]:  # noqa: ARG002
+    def execute_complete(
+        self,
+        context: Context,  # noqa: ARG002 - Airflow's signature
+        event: Any = None,
+        until: float | None = None,
+    ) -> dict[str, Any] | None:
         """Judge what the trigger says; the event alone is no result.
 
         Raises:
@@ -127,7 +136,7 @@ class LookingSensor(BaseSensorOperator):
             if word == "reached":
                 found = self.conclude(event, hook)
                 if found is not None:
-                    return found
+                    return found or None
                 if until is not None and time.time() < until:
                     self.log.info("It has changed back meanwhile. Waiting on.")
                     self._defer(until)
@@ -139,7 +148,7 @@ class LookingSensor(BaseSensorOperator):
             "triggerer says why."
         )
 
-    def _softly(self, context: Context) -> dict[str, Any]:
+    def _softly(self, context: Context) -> dict[str, Any] | None:
         """What the base class does with `soft_fail` and `never_fail`, for the part before deferring."""
         from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
@@ -150,7 +159,7 @@ class LookingSensor(BaseSensorOperator):
                 raise AirflowSkipException(str(error)) from error
             raise
 
-    def _look_then_defer(self, context: Context) -> dict[str, Any]:
+    def _look_then_defer(self, context: Context) -> dict[str, Any] | None:
         from airflow.sdk.exceptions import AirflowSensorTimeout
 
         until = time.time() + self.timeout
@@ -158,7 +167,7 @@ class LookingSensor(BaseSensorOperator):
         while True:
             looked = self.poke(context)
             if looked:
-                return cast("dict[str, Any]", looked.xcom_value)
+                return cast("dict[str, Any] | None", looked.xcom_value)
             if time.time() >= until:
                 raise AirflowSensorTimeout(self.too_late())
             if time.time() >= inline_until and not self._failed and self.can_defer():

@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from abc import abstractmethod
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from tradehook_provider.hooks.exchange import ExchangeHook
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from tradehook.client import AsyncClient
+    from tradehook.futures import Position
     from tradehook.models import Balance
     from tradehook.settings import Settings
 
@@ -42,6 +44,7 @@ class Reader(Protocol):
 
 
 ReaderT = TypeVar("ReaderT", bound=Reader)
+ReadT = TypeVar("ReadT")
 
 _readers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[type, Settings], Reader]] = WeakKeyDictionary()
 
@@ -70,15 +73,15 @@ async def shared(kind: type[ReaderT], exchange_conn_id: str) -> AsyncIterator[Re
             await reader.close()
 
 
-class BalanceReader:
-    """The balances of one account, read once for all who ask within an interval."""
+class OnceRead(Generic[ReadT]):
+    """Something of one account, read once for all who ask within an interval. A subclass says what (`read`)."""
 
     def __init__(self, client: AsyncClient) -> None:
         """Make one over a client, which it closes."""
         self.users = 0
-        self._client = client
+        self.client = client
         self._lock = asyncio.Lock()
-        self._balances: list[Balance] = []
+        self._found: ReadT | None = None
         self._failure: Exception | None = None
         self._read_at = -math.inf
 
@@ -87,8 +90,12 @@ class BalanceReader:
         """One for these settings. Reads nothing yet."""
         return cls(await hook.open_async(settings))
 
-    async def look(self, *, fresh_seconds: float) -> list[Balance]:
-        """Everything held, as it was at most `fresh_seconds` ago.
+    @abstractmethod
+    async def read(self) -> ReadT:
+        """What stands at the exchange now. Raises `TradehookError`."""
+
+    async def look(self, *, fresh_seconds: float) -> ReadT:
+        """The same as it was at most `fresh_seconds` ago.
 
         Raises:
             TradehookError: the read failed; whoever asks within the interval hears of the same failure.
@@ -97,14 +104,32 @@ class BalanceReader:
             if time.monotonic() - self._read_at >= fresh_seconds * FRESH:
                 self._failure = None
                 try:
-                    self._balances = await self._client.balances()
+                    self._found = await self.read()
                 except Exception as error:  # noqa: BLE001 - kept for everybody who waits for this look
                     self._failure = error
                 self._read_at = time.monotonic()
             if self._failure is not None:
                 raise self._failure
-            return self._balances
+            return cast("ReadT", self._found)
 
     async def close(self) -> None:
         """Close sockets; the token stays for the next user."""
-        await self._client.close()
+        await self.client.close()
+
+
+class BalanceReader(OnceRead["list[Balance]"]):
+    """Everything that one account holds."""
+
+    async def read(self) -> list[Balance]:
+        """See `OnceRead`."""
+        return await self.client.balances()
+
+
+class PositionReader(OnceRead["Sequence[Position]"]):
+    """The futures positions of one account."""
+
+    async def read(self) -> Sequence[Position]:
+        """See `OnceRead`. Raises `InvalidInput` where there are no futures."""
+        from tradehook.desk.futures_deed import futures_of
+
+        return await futures_of(self.client.exchange).positions()

@@ -27,11 +27,15 @@ class SendingOperator(BaseOperator):
     """Has sent what it sends exactly once when it succeeds, and has seen it end well (unless told not to wait).
 
     A subclass says what is sent and how (`check`, `wanted`, `send`), and how it is waited for (`accepts`, `watch`,
-    `trigger`, `word_in`).
+    `trigger_for`, `word_in`).
     """
 
     leg: ClassVar[str]
-    """Which of the task's deeds it is, a part of the intent's id for ever; also what people call it."""
+    """Which of the task's deeds it is, a part of the intent's id for ever."""
+    noun: ClassVar[str]
+    """What people call it."""
+    id_name: ClassVar[str]
+    """The name of the exchange's id for it, as an XCom."""
     sent: ClassVar[str] = "sent"
     """What was done with it, in a word."""
 
@@ -98,7 +102,7 @@ class SendingOperator(BaseOperator):
         """How it stands, in a look that is shared with all who wait."""
 
     @abstractmethod
-    def trigger(self, intent_id: str, *, exchange_id: str, until: float) -> BaseTrigger:
+    def trigger_for(self, intent_id: str, *, exchange_id: str, until: float) -> BaseTrigger:
         """The trigger that waits for it."""
 
     @abstractmethod
@@ -114,7 +118,7 @@ class SendingOperator(BaseOperator):
     def execute_after_doubt(self, context: Context, event: Any = None) -> dict[str, Any]:
         """Ask the desk again for what got no answer: it returns what was found, and sends nothing twice."""
         word = event.get("status") if isinstance(event, dict) else None
-        self.log.info("Looking for the %s has ended: %s.", self.leg, word)
+        self.log.info("Looking for the %s has ended: %s.", self.noun, word)
         return self._execute(context, may_look=False)
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
@@ -129,7 +133,7 @@ class SendingOperator(BaseOperator):
                 made = self._follow(hook, intent_id, made, seconds=self.inline_wait_seconds)
             if not made.is_final and word != "timeout":
                 raise AirflowException(
-                    f"{self.leg.capitalize()} {made.exchange_id} could not be watched ({word}); it is {made.status}. "
+                    f"{self.noun.capitalize()} {made.exchange_id} could not be watched ({word}); it is {made.status}. "
                     "Trying again goes on waiting; nothing is sent twice."
                 )
             self._end(hook, intent_id, made, context, seconds=0, until=0)
@@ -155,7 +159,7 @@ class SendingOperator(BaseOperator):
             intent_id = task_intent_id(context, hook=hook, leg=self.leg)
             if self.wait and self.deferrable:
                 # What cannot be stored must be found out now, not when it is sent already.
-                check_travels(self.trigger(intent_id, exchange_id=intent_id, until=time.time()))
+                check_travels(self.trigger_for(intent_id, exchange_id=intent_id, until=time.time()))
             with deferred_doubt(self, hook=hook, intent_id=intent_id, is_on=may_look):
                 made, is_stored = self.send(hook, wanted, intent_id=intent_id, source=task_source(context))
             if is_stored:
@@ -163,12 +167,12 @@ class SendingOperator(BaseOperator):
                     "Not sent again: intent %s has %s %s %s before. %s. To trade again, trigger a new run.",
                     intent_id,
                     self.sent,
-                    self.leg,
+                    self.noun,
                     made.exchange_id,
                     line_of(made),
                 )
             # Pushed at once, so that they are there whatever becomes of the waiting.
-            for name, value in (("intent_id", intent_id), (f"{self.leg}_id", made.exchange_id)):
+            for name, value in (("intent_id", intent_id), (self.id_name, made.exchange_id)):
                 context["ti"].xcom_push(key=name, value=value)
             until = time.time() + self.timeout_seconds
             seconds = min(self.timeout_seconds, self.inline_wait_seconds) if self.deferrable else self.timeout_seconds
@@ -194,13 +198,13 @@ class SendingOperator(BaseOperator):
             return
         if self._is_killed:
             self.killed(context, hook, made)
-            raise AirflowException(f"Stopped while waiting for {self.leg} {made.exchange_id}, which is {made.status}.")
+            raise AirflowException(f"Stopped while waiting for {self.noun} {made.exchange_id}, which is {made.status}.")
         left = until - time.time()
         if not self.deferrable or left <= 0:
             raise AirflowFailException(still_open(made, seconds=self.timeout_seconds))
         self.log.info("%s. Waiting for it in the triggerer.", line_of(made))
         self.defer(
-            trigger=self.trigger(intent_id, exchange_id=made.exchange_id, until=until),
+            trigger=self.trigger_for(intent_id, exchange_id=made.exchange_id, until=until),
             method_name="execute_complete",
             # The trigger ends by itself; this only helps when it cannot.
             timeout=left + BACKSTOP_SECONDS,

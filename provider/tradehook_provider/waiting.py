@@ -13,15 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
     from tradehook.contract import Exchange
+    from tradehook.futures import FuturesOrder
     from tradehook.models import Order
     from tradehook.transfers import Transfer
 
-MadeT = TypeVar("MadeT", "Order", "Transfer")
+MadeT = TypeVar("MadeT", "Order", "Transfer", "FuturesOrder")
 FoundT = TypeVar("FoundT")
 
 FINAL_WORDS = ("filled", "canceled", "failed", "probably_filled")
 EVENT_WORDS = (*FINAL_WORDS, "timeout", "error")
 """What a trigger may say: how the order ended, or why it stopped looking."""
+FUTURES_FINE_WORDS = ("filled", "accepted")
+"""An exchange that answers without an id says *accepted*, and nothing more can be asked of it."""
+FUTURES_EVENT_WORDS = (*FUTURES_FINE_WORDS, "canceled", "failed", "timeout", "error")
 TRANSFER_FINAL_WORDS = ("completed", "failed")
 TRANSFER_EVENT_WORDS = (*TRANSFER_FINAL_WORDS, "timeout", "error")
 MOST_FAILURES = 10
@@ -151,7 +155,7 @@ def check_evidence(accept_evidence: str | None) -> None:
         raise ValueError(f"accept_evidence can be 'wallet' or None, not {accept_evidence!r}.")
 
 
-def judge(made: Order | Transfer, *, accept: Collection[str]) -> None:
+def judge(made: Order | Transfer | FuturesOrder, *, accept: Collection[str]) -> None:
     """Pass an order or transfer that ended as wanted.
 
     Raises:
@@ -167,7 +171,7 @@ def judge(made: Order | Transfer, *, accept: Collection[str]) -> None:
         )
 
 
-def still_open(made: Order | Transfer, *, seconds: float) -> str:
+def still_open(made: Order | Transfer | FuturesOrder, *, seconds: float) -> str:
     """What to say of an order or transfer that has not ended in time."""
     noun, _, what_to_do = _WORDS[type(made).__name__]
     return (
@@ -178,6 +182,7 @@ def still_open(made: Order | Transfer, *, seconds: float) -> str:
 
 _WORDS = {
     "Order": ("Order", "order again", "It stays at the exchange: cancel it with `tradehook order cancel {}`"),
+    "FuturesOrder": ("Futures order", "send another", "It stays at the exchange: look with `tradehook futures orders`"),
     "Transfer": (
         "Transfer",
         "send another",
@@ -186,12 +191,16 @@ _WORDS = {
 }
 
 
-def line_of(made: Order | Transfer) -> str:
-    """An order or a transfer in one line that begins with the fact."""
+def line_of(made: Order | Transfer | FuturesOrder) -> str:
+    """An order, a transfer or a futures order in one line that begins with the fact."""
+    from tradehook.futures import FuturesOrder
+    from tradehook.futures_words import futures_line
     from tradehook.models import Order
     from tradehook.render import order_line, transfer_line
 
-    return order_line(made) if isinstance(made, Order) else transfer_line(made)
+    if isinstance(made, Order):
+        return order_line(made)
+    return futures_line(made) if isinstance(made, FuturesOrder) else transfer_line(made)
 
 
 def word_in(event: Any, *, order_id: str) -> str:
@@ -206,6 +215,11 @@ def word_in(event: Any, *, order_id: str) -> str:
 def transfer_word_in(event: Any, *, transfer_id: str) -> str:
     """The same of a transfer."""
     return _word_in(event, noun="transfer", made_id=transfer_id, words=TRANSFER_EVENT_WORDS)
+
+
+def futures_word_in(event: Any, *, order_id: str) -> str:
+    """The same of a futures order."""
+    return _word_in(event, noun="order", made_id=order_id, words=FUTURES_EVENT_WORDS)
 
 
 def _word_in(event: Any, *, noun: str, made_id: str, words: Collection[str]) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -116,3 +119,139 @@ def test_a_sensor_refuses_a_state_that_there_is_not(airflow_database):
 
     with pytest.raises(ValueError, match="open or closed"):
         PositionSensor(task_id="t", contract="BTC/USDT", position_side="long", state="gone")
+
+
+# --- in the triggerer -------------------------------------------------------------------------------------------------
+
+SOON = 30.0
+
+
+def first_event(trigger):
+    """What it says first; nobody uses the shared looks any more then."""
+    from tradehook_provider import readers
+
+    async def run():
+        event = await anext(trigger.run())
+        kept = readers._readers.get(asyncio.get_running_loop(), {})
+        assert {one.users for one in kept.values()} <= {0}
+        return event.payload
+
+    return asyncio.run(run())
+
+
+def placed(**more):
+    """The id of a futures order that this journal knows."""
+    from tradehook.futures import NewFuturesOrder
+    from tradehook_provider.hooks.fintrusted import FinTrustedHook
+
+    wanted = {
+        "contract": "BTC/USDT",
+        "position_side": "long",
+        "action": "open",
+        "contracts": 10,
+        "leverage": 10,
+        **more,
+    }
+    with FinTrustedHook() as hook:
+        order = NewFuturesOrder.model_validate(wanted)
+        return hook.desk.place_futures(order, intent_id="i-1", source="test").order.order_id
+
+
+def order_trigger(order_id, *, until=SOON, **more):
+    from tradehook_provider.triggers.futures import FuturesOrderTrigger
+
+    return FuturesOrderTrigger(
+        exchange_conn_id="fintrusted_default", order_id=order_id, until=time.time() + until, poll_seconds=0.05, **more
+    )
+
+
+def position_trigger(*, until=SOON, poll_seconds=0.05, **more):
+    from tradehook_provider.triggers.futures import PositionTrigger
+
+    wanted = {"contract": "BTC/USDT", "position_side": "long", **more}
+    return PositionTrigger(
+        exchange_conn_id="fintrusted_default", until=time.time() + until, poll_seconds=poll_seconds, **wanted
+    )
+
+
+def fall(demo) -> None:
+    """A limit at 73,000 is met."""
+    demo.admin("POST", "prices", {"BTC": "72900", "walk": False})
+
+
+def test_a_limit_is_waited_for_in_the_triggerer(run_dag, demo):
+    def fall_when_it_rests():
+        while not overview().orders:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        fall(demo)
+
+    market = threading.Thread(target=fall_when_it_rests)
+    market.start()
+    run = run_dag("futures_deferred")
+    market.join(20)
+
+    assert run.state == "success", run.output
+    assert "Waiting for it in the triggerer" in run.output
+    assert (run.result("open")["status"], run.result("opened")["contracts"]) == ("filled", "10")
+    assert [position.contracts for position in overview().positions] == [10]
+
+
+def test_an_order_is_followed_to_its_end_whether_or_not_the_journal_knows_it(demo, monkeypatch, tmp_path):
+    order_id = placed(price=73000)
+    assert first_event(order_trigger(order_id, until=0.4))["status"] == "timeout"
+    assert first_event(order_trigger(order_id, until=-5))["status"] == "timeout"
+    fall(demo)
+    assert first_event(order_trigger(order_id, intent_id="i-1")) == {
+        "order_id": order_id,
+        "intent_id": "i-1",
+        "status": "filled",
+    }
+    (tmp_path / "other").mkdir()
+    connect(monkeypatch, tmp_path / "other", demo)
+    assert first_event(order_trigger(order_id))["status"] == "filled"
+    assert first_event(order_trigger("nobody-knows"))["status"] == "error"
+
+
+def test_a_position_is_waited_for_by_many_in_one_read(demo, monkeypatch):
+    from tradehook_provider.readers import PositionReader
+
+    reads, read = [], PositionReader.read
+
+    async def counted(self):
+        reads.append(1)
+        return await read(self)
+
+    monkeypatch.setattr(PositionReader, "read", counted)
+    assert first_event(position_trigger(state="closed"))["status"] == "reached"
+    assert first_event(position_trigger(until=0.4))["status"] == "timeout"
+    placed()
+    reads.clear()
+
+    async def all_of_them():
+        many = [position_trigger(contracts=str(number), poll_seconds=30) for number in range(1, 11)]
+        return [event.payload["status"] for event in await asyncio.gather(*(anext(one.run()) for one in many))]
+
+    assert asyncio.run(all_of_them()) == ["reached"] * 10
+    assert len(reads) == 1
+
+
+def test_what_is_stored_of_a_trigger_makes_the_same_one():
+    from tradehook_provider.waiting import check_travels
+
+    check_travels(order_trigger("o-1", intent_id="i-1"))
+    check_travels(position_trigger(contracts="10", state="open"))
+
+
+def test_an_event_that_lies_is_not_believed(demo):
+    from airflow.sdk.exceptions import AirflowException, AirflowSensorTimeout
+
+    from tradehook_provider.sensors.futures import PositionSensor
+
+    sensor = PositionSensor(task_id="t", contract="BTC/USDT", position_side="long", deferrable=True)
+    about = {"contract": "BTC/USDT", "position_side": "long"}
+    with pytest.raises(AirflowSensorTimeout):
+        sensor.execute_complete({}, {**about, "status": "reached"})
+    for event in (None, {"status": "reached"}, {**about, "position_side": "short", "status": "reached"}, about):
+        with pytest.raises(AirflowException, match="does not belong"):
+            sensor.execute_complete({}, event)

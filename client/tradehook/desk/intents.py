@@ -162,6 +162,11 @@ class Intent:
         return FuturesOrder.model_validate(self.seen) if self.seen and self.kind == "futures" else None
 
     @property
+    def made(self) -> Order | Transfer | FuturesOrder | None:
+        """What came of it, whatever it is, as last seen at the exchange."""
+        return self.last_order or self.last_transfer or self.last_futures
+
+    @property
     def stored_error(self) -> TradehookError | None:
         """Why it is not simply accepted, as the journal keeps it."""
         return error_from_dict(self.error) if self.error else None

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 OPEN_STATUSES = (OrderStatus.PENDING, OrderStatus.OPEN, OrderStatus.CANCELING)
-TOLD = ("order", "transfer")
+TOLD = ("order", "transfer", futures_deed.KIND)
 """The events that say how something that was placed stands now."""
 
 _PAGE = 100
@@ -47,7 +47,7 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """News of one order or transfer."""
+    """News of one order, transfer or futures order."""
 
     intent: Intent
     made: Made
@@ -285,9 +285,8 @@ class Watcher:
         changes = []
         for event in found:
             intent = intents[event.intent_id]
-            made = intent.last_order or intent.last_transfer
-            if made is not None:
-                changes.append(Change(intent, made, event.event_id, str(event.detail.get("status"))))
+            if intent.made is not None:
+                changes.append(Change(intent, intent.made, event.event_id, str(event.detail.get("status"))))
         return changes
 
     def _now(self) -> float:

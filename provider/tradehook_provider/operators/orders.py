@@ -39,7 +39,8 @@ class PlaceOrderOperator(SendingOperator):
     )  # fmt: skip
     operator_extra_links = (OrderLink(), TradingPageLink())
     ui_color = "#e2eefa"
-    leg = "order"
+    leg = noun = "order"
+    id_name = "order_id"
     sent = "placed"
 
     def __init__(
@@ -163,7 +164,7 @@ class PlaceOrderOperator(SendingOperator):
         if self.cancel_on_kill and was_killed_at_work(context["ti"], log=self.log):
             cancel_for_a_person(hook.desk, made.order_id, log=self.log)
 
-    def trigger(self, intent_id: str, *, exchange_id: str, until: float) -> OrderTrigger:
+    def trigger_for(self, intent_id: str, *, exchange_id: str, until: float) -> OrderTrigger:
         """See `SendingOperator`."""
         from tradehook_provider.triggers.orders import OrderTrigger
 

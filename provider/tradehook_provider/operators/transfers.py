@@ -34,7 +34,8 @@ class TransferOperator(SendingOperator):
     template_fields = ("asset", "amount", "destination", "chain", "exchange_conn_id")
     operator_extra_links = (ExplorerLink(), TradingPageLink())
     ui_color = "#efe2fa"
-    leg = "transfer"
+    leg = noun = "transfer"
+    id_name = "transfer_id"
 
     def __init__(
         self,
@@ -116,7 +117,7 @@ class TransferOperator(SendingOperator):
         """See `SendingOperator`."""
         return hook.desk.watch_transfer(intent_id)
 
-    def trigger(self, intent_id: str, *, exchange_id: str, until: float) -> TransferTrigger:
+    def trigger_for(self, intent_id: str, *, exchange_id: str, until: float) -> TransferTrigger:
         """See `SendingOperator`."""
         from tradehook_provider.triggers.transfers import TransferTrigger
 

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseSensorOperator, PokeReturnValue
+from airflow.sdk import conf
 
-from tradehook.errors import InvalidInput, TradehookError
-from tradehook_provider.arguments import as_text
-from tradehook_provider.failures import explained, may_be_tried_again, reason, with_retries
-from tradehook_provider.hooks.exchange import ExchangeHook
 from tradehook_provider.hooks.fintrusted import FinTrustedHook
-from tradehook_provider.waiting import MOST_FAILURES
+from tradehook_provider.looking import LookingSensor
+from tradehook_provider.position_goal import STATES, PositionGoal
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
-
-    from tradehook.futures import Position
-
-STATES = ("open", "closed")
+    from tradehook_provider.hooks.exchange import ExchangeHook
+    from tradehook_provider.triggers.futures import PositionTrigger
 
 
-class PositionSensor(BaseSensorOperator):
+class PositionSensor(LookingSensor):
     """Succeeds when a position is open with at least so many contracts, or when it is closed.
 
     Returns (XCom) the position as a plain dict, money as text; `None` for one that is closed. Reads only, so it may be
-    tried as often as one likes. For a long wait set `mode="reschedule"`.
+    tried as often as one likes.
     """
 
     template_fields = ("contract", "position_side", "contracts", "exchange_conn_id")
@@ -39,6 +32,8 @@ class PositionSensor(BaseSensorOperator):
         state: str = "open",
         contracts: str | int = 1,
         exchange_conn_id: str = FinTrustedHook.default_conn_name,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        inline_wait_seconds: float = 10.0,
         poke_interval: float = 10.0,
         **kwargs: Any,
     ) -> None:
@@ -50,59 +45,60 @@ class PositionSensor(BaseSensorOperator):
             state: what is waited for: `open` or `closed`.
             contracts: how many must be open at least.
             exchange_conn_id: the account.
+            deferrable: wait in the triggerer instead of in a worker.
+            inline_wait_seconds: how long to wait in the worker before deferring (see `PlaceOrderOperator`).
             poke_interval: seconds between two looks.
             **kwargs: for every sensor: `timeout`, `mode`, `soft_fail`; `retries` is 2 unless it is set.
         """
-        super().__init__(poke_interval=poke_interval, **with_retries(kwargs))
+        super().__init__(
+            exchange_conn_id=exchange_conn_id,
+            deferrable=deferrable,
+            inline_wait_seconds=inline_wait_seconds,
+            poke_interval=poke_interval,
+            **kwargs,
+        )
         if state not in STATES:
             raise ValueError(f"state can be {' or '.join(STATES)}, not {state!r}.")
         self.contract = contract
         self.position_side = position_side
         self.state = state
         self.contracts = contracts
-        self.exchange_conn_id = exchange_conn_id
-        self._failed = 0
 
-    def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
-        """Look once. A failure that may pass is not the end of the waiting."""
-        with explained(self.log), ExchangeHook(self.exchange_conn_id) as hook:
-            try:
-                found = self._look(hook)
-                self._failed = 0
-            except TradehookError as error:
-                self._failed += 1
-                if not may_be_tried_again(error) or self._failed >= MOST_FAILURES:
-                    raise
-                self.log.warning("Look %d failed, looking again: %s", self._failed, reason(error))
-                return PokeReturnValue(is_done=False)
-            size = found.contracts if found is not None else Decimal(0)
-            self.log.info("The %s of %s is %s contracts.", self.position_side, self.contract, size)
-            is_done = size >= self._least() if self.state == "open" else size == 0
-            return PokeReturnValue(is_done=is_done, xcom_value=found.to_dict() if is_done and found else None)
-
-    def _look(self, hook: ExchangeHook) -> Position | None:
-        """The position now; `None` where there is none.
-
-        Raises:
-            InvalidInput: an argument cannot be meant, or the exchange has no futures.
-            TradehookError: the look failed.
-        """
-        from tradehook.amounts import parse_market
+    def look(self, hook: ExchangeHook) -> dict[str, Any] | None:
+        """See `LookingSensor`."""
+        from tradehook.amounts import plain
         from tradehook.desk.futures_deed import futures_of
-        from tradehook.models import instrument
         from tradehook.run import run
 
-        contract = instrument(*parse_market(as_text(self.contract, what="contract"), default_quote="USDT"))
-        side = as_text(self.position_side, what="position's side").lower()
-        if side not in ("long", "short"):
-            raise InvalidInput(f"{side[:20]!r} is no side of a position: write long or short.")
-        self._least()
-        for position in run(futures_of(hook.get_conn().exchange).positions()):
-            if (position.contract, str(position.position_side)) == (contract, side):
-                return position
-        return None
+        goal = self._read_goal()
+        found = goal.position_in(run(futures_of(hook.get_conn().exchange).positions()))
+        size = plain(found.contracts) if found is not None else "0"
+        self.log.info("The %s of %s is %s contracts; waiting for %s.", goal.side, goal.contract, size, goal)
+        if not goal.sees(found):
+            return None
+        return found.to_dict() if found is not None else {}
 
-    def _least(self) -> Decimal:
-        from tradehook.amounts import parse_decimal
+    def trigger_until(self, until: float) -> PositionTrigger:
+        """See `LookingSensor`."""
+        from tradehook_provider.triggers.futures import PositionTrigger
 
-        return parse_decimal(as_text(self.contracts, what="number of contracts"), what="number of contracts")
+        return PositionTrigger(
+            exchange_conn_id=self.exchange_conn_id,
+            **self._read_goal().to_arguments(),
+            until=until,
+            poll_seconds=max(self.poke_interval, 1.0),
+        )
+
+    def conclude(self, event: dict[str, Any], hook: ExchangeHook) -> dict[str, Any] | None:  # noqa: ARG002
+        """The position as it is now, when it stands as wanted: it may have moved since the trigger looked."""
+        return self.look(hook)
+
+    def subject(self) -> dict[str, str]:
+        """What an event must say that it is about."""
+        goal = self._read_goal()
+        return {"contract": goal.contract, "position_side": goal.side}
+
+    def _read_goal(self) -> PositionGoal:
+        return PositionGoal.of(
+            contract=self.contract, position_side=self.position_side, state=self.state, contracts=self.contracts
+        )

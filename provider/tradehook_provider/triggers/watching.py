@@ -123,7 +123,7 @@ class JournalWatch:
             return None
         if intent.account_id != run(self._exchange.account_id()):
             return None
-        return intent.last_order or intent.last_transfer
+        return intent.made
 
 
 class OpenList:
@@ -193,6 +193,12 @@ class OrderWatch:
         """The same of a transfer."""
         made = await self._known(transfer_id) or await self._transfers.find(transfer_id, fresh_seconds=fresh_seconds)
         return made if made is not None else await self.client.get_transfer(transfer_id)
+
+    async def look_at_futures(self, order_id: str) -> Made:
+        """The same of a futures order. One that the journal does not know is read each time."""
+        from tradehook.desk.futures_deed import standing
+
+        return await self._known(order_id) or await standing(self.client.exchange, order_id)
 
     async def close(self) -> None:
         """Close sockets and journal; the tokens stay for the next user, who may come a second later."""

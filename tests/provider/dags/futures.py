@@ -43,3 +43,11 @@ with dag("futures_there_and_back") as futures_there_and_back:
 
 with dag("futures_wait_for_a_limit") as futures_wait_for_a_limit:
     FuturesOpenOperator(task_id="open", price="60000", timeout_seconds=0.5, **OPEN)
+
+with dag("futures_deferred") as futures_deferred:
+    (
+        FuturesOpenOperator(
+            task_id="open", price="73000", wait="deferred", inline_wait_seconds=0, timeout_seconds=60, **OPEN
+        )
+        >> PositionSensor(task_id="opened", contracts="10", timeout=60, deferrable=True, **PLACE)
+    )
