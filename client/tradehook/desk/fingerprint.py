@@ -14,6 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from tradehook.amounts import plain
+from tradehook.desk.limits import MONEY
 from tradehook.futures import FuturesOrder, SizedFuturesOrder
 from tradehook.models import Order, SizedOrder
 from tradehook.transfers import SizedTransfer, Transfer
@@ -86,11 +87,19 @@ def _order_likeness(sent: SizedOrder, made: Order) -> Likeness:
         (sent.unit, made.unit),
     ]
     # What we sent as a market order has no price, so a price speaks against it; a price that is not told does not.
-    if sent.chain != made.chain or (sent.price is None and made.price is not None):
+    if sent.chain != made.chain or (sent.price is None and made.price is not None) or not is_against(sent, made.quote):
         return Likeness.OTHER
     if sent.price is not None:
         pairs.append((sent.price, made.price))
     return _compare(pairs)
+
+
+def is_against(sent: SizedOrder, quote: str | None) -> bool:
+    """Whether what an order is said to trade against can be what was sent; what is not told can be.
+
+    At an exchange itself the names of money stand for one another, as it settles in its own; on chain they are coins.
+    """
+    return quote is None or quote == sent.quote or (sent.chain is None and {quote, sent.quote} <= MONEY)
 
 
 def _transfer_likeness(sent: SizedTransfer, made: Transfer) -> Likeness:

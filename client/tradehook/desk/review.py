@@ -17,8 +17,9 @@ from sqlalchemy import select, update
 from tradehook.amounts import plain
 from tradehook.desk import trading, worth
 from tradehook.desk.events import add_event
+from tradehook.desk.fingerprint import is_against
 from tradehook.desk.intents import IN_DOUBT, PLACED, State
-from tradehook.desk.limits import MONEY, current
+from tradehook.desk.limits import current
 from tradehook.desk.tables import EVENT, INTENT
 from tradehook.desk.trading import TradingState
 from tradehook.desk.worth import WIDE
@@ -63,10 +64,9 @@ def conclude(connection: Connection, intent_id: str) -> None:
 def mismatches(asked: SizedOrder, order: Order) -> tuple[str, ...]:
     """What of an order does not fit what was sent for it, in words. What the exchange does not tell is not judged."""
     found = []
-    quotes = {asked.quote, order.quote}
     if order.base is not None and order.base != asked.base:
         found.append(f"it trades {order.base}, not {asked.base}")
-    if order.quote is not None and len(quotes) > 1 and (asked.chain is not None or not quotes <= MONEY):
+    if not is_against(asked, order.quote):
         found.append(f"it trades against {order.quote}, not {asked.quote}")
     if order.side is not None and order.side is not asked.side:
         found.append(f"it is a {order.side}, not a {asked.side}")

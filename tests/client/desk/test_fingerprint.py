@@ -53,10 +53,21 @@ def test_what_is_echoed_in_full_is_the_same_however_many_zeros_it_has(sent, made
     assert likeness(sent, made()) is Likeness.SAME
 
 
+@pytest.mark.parametrize("quote", ["USD", "USDC", None])
+def test_the_exchange_may_call_its_money_otherwise_and_need_not_name_it(quote):
+    assert likeness(ORDER, made_order(quote=quote)) is Likeness.SAME
+
+
 @pytest.mark.parametrize(
     ("sent", "made", "other"),
     [
         (ORDER, made_order, {"base": "ETH"}),
+        (ORDER, made_order, {"quote": "ETH"}),
+        (
+            ORDER.model_copy(update={"chain": "base", "price": None}),
+            made_order,
+            {"chain": "base", "quote": "USDC", "price": None},
+        ),
         (ORDER, made_order, {"side": "sell"}),
         (ORDER, made_order, {"quantity": "0.500001"}),
         (ORDER, made_order, {"unit": "quote"}),

@@ -39,14 +39,14 @@ class Place:
         self.sandbox = Sandbox()
         self.desks = []
 
-    def exchange(self):
+    def exchange(self, email=LOGIN["email"]):
         line = MemoryLine(self.sandbox.respond, clock=self.sandbox.clock)
-        return FinTrusted(line, dialect=Dialect.parse(LOGIN, is_sandbox=True), base_url=URL)
+        return FinTrusted(line, dialect=Dialect.parse({**LOGIN, "email": email}, is_sandbox=True), base_url=URL)
 
-    def desk(self):
+    def desk(self, **login):
         journal = Journal.open(f"sqlite:///{self.folder}/journal.db")
         patience = Patience(look_seconds=2, horizon_seconds=60)
-        self.desks.append(Desk(self.exchange(), journal=journal, account="fin", patience=patience))
+        self.desks.append(Desk(self.exchange(**login), journal=journal, account="fin", patience=patience))
         return self.desks[-1]
 
     def admin(self, method, path, body=None):
@@ -195,6 +195,15 @@ def test_the_other_side_and_other_coins_may_go(place, desk):
     send(desk, SELL, "i-2")
     send(desk, NewOrder.of("ETH/USDT", side="buy", amount="$100"), "i-3")
     assert len(place.placed()) == 3
+
+
+def test_another_account_may_send_the_same(place, desk):
+    """The wallet that shows what became of it is another one."""
+    place.admin("POST", "fintrusted/members", {"email": "other@example.com", "password": "demo"})
+    place.admin("POST", "fintrusted/deposit", {"email": "other@example.com", "coin": "USDT", "add": "9000"})
+    send(desk, RESTS)
+    send(place.desk(email="other@example.com"), BUY, "i-2")
+    assert len(place.placed()) == 2
 
 
 def test_once_it_has_ended_the_next_one_may_go(place, desk):
