@@ -16,7 +16,8 @@ with DAG(
 ### Daily report
 
 1. **report** reads balances, prices, orders and transfers. It stands in the log and in the XCom.
-2. **tell** sends it to the chat. Without the connection it says so and is skipped.
+2. **tell** sends it to the chat, with a picture of what everything is worth where `tradehook[charts]` is installed.
+   Without the connection it says so and is skipped.
 """,
     # Seven o'clock where the money is: CronTriggerTimetable("0 7 * * *", timezone="Europe/Berlin") from airflow.sdk.
     schedule="0 7 * * *",
@@ -57,6 +58,7 @@ with DAG(
         task_id="tell",
         title="Daily report",
         text=report.output["text"],
+        report=report.output,
         silent=True,
         skip_without_connection=True,
         telegram_conn_id="{{ params.telegram }}",

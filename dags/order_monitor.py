@@ -25,7 +25,8 @@ with DAG(
 3. **tell** sends one message with what to type for each. With nothing to tell it is skipped: silence means that all is
    well, as long as this DAG is on and its runs are green.
 
-It says so at every run until it is settled. A message that cannot be sent fails the run.
+The same trouble is told once, and again after *Tell again after*; new trouble is told at once. A message that cannot be
+sent fails the run.
 """,
     schedule=timedelta(minutes=15),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
@@ -40,6 +41,13 @@ It says so at every run until it is settled. A message that cannot be sent fails
             pattern=r"^0*[1-9]\d{0,5}[smhdw]$",
             title="Open for",
             description="Orders and transfers that are open for longer are told of: 90m, 24h, 7d.",
+        ),
+        "repeat_after": Param(
+            "24h",
+            type="string",
+            pattern=r"^0*[1-9]\d{0,5}[smhdw]$",
+            title="Tell again after",
+            description="The same trouble is told again after so long: 90m, 24h, 7d.",
         ),
         "connection": Param(
             "true_markets_default",
@@ -71,6 +79,8 @@ It says so at every run until it is settled. A message that cannot be sent fails
         task_id="tell",
         title="Trades need a look",
         text=look.output["text"],
+        key=look.output["key"],
+        repeat_after="{{ params.repeat_after }}",
         telegram_conn_id="{{ params.telegram }}",
     )
     reconcile >> look >> tell

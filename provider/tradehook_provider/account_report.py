@@ -123,6 +123,29 @@ class AccountReport:
         return f"{what} = {_dollars(held.value)} {blocks} {share.quantize(_TENTH)} %"
 
 
+def picture_of(report: Mapping[str, Any]) -> bytes | None:
+    """A report, as its operator returned it, as a PNG: what each asset is worth; `None` where nothing has a price.
+
+    Raises:
+        ConfigurationError: what draws is not installed.
+    """
+    from tradehook import charts
+
+    values: dict[str, Decimal] = {}
+    for asset in report["assets"]:
+        if asset["value"] is not None:
+            values[asset["symbol"]] = values.get(asset["symbol"], Decimal(0)) + Decimal(asset["value"])
+    total = sum(values.values(), Decimal(0))
+    if not total:
+        return None
+    at = datetime.fromisoformat(report["at"])
+    return charts.allocation(
+        [charts.Share(symbol, value, value / total * _HUNDRED) for symbol, value in values.items()],
+        title=f"{_dollars(total)} dollars",
+        subtitle=f"{report['account']} ({report['environment']}), {at:%d %b %H:%M} UTC",
+    )
+
+
 def read_report(client: Client, *, account: str, since: datetime) -> AccountReport:
     """Read everything now; places that hold nothing are left out, the most worth comes first.
 

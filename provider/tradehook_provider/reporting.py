@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,14 @@ class Trouble:
     stuck: Sequence[Stuck]
     problem: str = ""
     """Why the exchange could not be looked at."""
+
+    @property
+    def key(self) -> str:
+        """One text for the same trouble, however long it lasts; empty where there is none."""
+        parts = [f"{intent.intent_id}:{intent.standing}" for intent in self.unknown]
+        parts += [f"{each.kind}:{each.exchange_id}" for each in self.stuck]
+        parts += ["out of reach"] if self.problem else []
+        return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:32] if parts else ""
 
     def to_dict(self) -> dict[str, Any]:
         """It as a plain dict."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from io import BytesIO
 
 import pytest
+from PIL import Image
 
 AT = datetime(2026, 5, 4, 8, tzinfo=UTC)
 
@@ -102,7 +104,7 @@ def test_where_all_is_well_it_is_silent(run_dag, money, hook, place, chat):
     run = run_dag("order_monitor")
     assert run.state == "success", run.output
     assert run.task_state("tell") == "skipped"
-    assert run.result("look") == {"unknown": [], "stuck": [], "problem": "", "text": ""}
+    assert run.result("look") == {"unknown": [], "stuck": [], "problem": "", "text": "", "key": ""}
     assert chat.told() == []
 
 
@@ -127,13 +129,20 @@ def test_what_needs_a_person_is_told_in_one_message_with_what_to_type(run_dag, m
     assert "`tradehook intents show lost`" in told
     assert "• Open: buy 0.0010 BTC at 50,000" in told
     assert f"`tradehook order cancel {stuck}`" in told
-    # What was typed is told no more; the other is, until it is settled.
+    # The same trouble is told once, until it changes or the time for a reminder has come.
+    again = run_dag("order_monitor", {"older_than": "1s"})
+    assert (again.state, again.task_state("tell")) == ("success", "skipped"), again.output
+    assert "The same was told at " in again.output
+    assert len(chat.told()) == 1
+    again = run_dag("order_monitor", {"older_than": "1s", "repeat_after": "1s"})
+    assert again.task_state("tell") == "success", again.output
+    assert len(chat.told()) == 2
     hook.desk.cancel_order(stuck)
     while not hook.get_conn().get_order(stuck).is_final:
         time.sleep(0.2)
     again = run_dag("order_monitor", {"older_than": "1s"})
     assert again.result("look")["stuck"] == [], again.output
-    assert len(chat.told()) == 2
+    assert len(chat.told()) == 3
 
 
 @pytest.mark.usefixtures("nothing_rests")
@@ -207,6 +216,9 @@ def test_it_tells_what_is_held_and_what_was_done(run_dag, money, hook, place, ch
     assert report["orders"]["filled"] >= 1
     assert (report["in_doubt"], report["environment"]) == (0, "sandbox")
     (told,) = chat.told()
+    (message,) = [message for message in chat.person.messages() if message.from_bot]
+    with Image.open(BytesIO(chat.person.picture(message))) as picture:
+        assert (picture.format, picture.width) == ("PNG", 1080)
     title, account, worth, *lines = told.splitlines()
     assert (title, account.split(",")[0]) == ("Daily report", "true_markets_default (sandbox)")
     assert worth.startswith("Worth ")

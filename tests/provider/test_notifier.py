@@ -12,7 +12,8 @@ import pytest
 
 from tradehook_provider.get_provider_info import get_provider_info
 from tradehook_provider.notifications import telegram
-from tradehook_provider.notifications.telegram import LONGEST, TelegramNotifier
+from tradehook_provider.notifications.telegram import TelegramNotifier
+from tradehook_provider.telegram_messages import LONGEST
 from tradehook_sandbox.telegram.driver import Person
 
 
@@ -217,3 +218,73 @@ def test_a_message_that_cannot_be_sent_fails_no_trade(run_dag, account, monkeypa
 
 def test_airflow_knows_of_it():
     assert get_provider_info()["notifications"] == [f"{telegram.__name__}.TelegramNotifier"]
+
+
+# --- left for the bot -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def journal(monkeypatch, tmp_path, account):
+    """The journal of `true_markets_default`, and what is left in it."""
+    from tradehook.desk.journal import Journal
+    from tradehook.desk.messages import Messages
+
+    with Journal.open(f"sqlite:///{tmp_path}/journal.db") as opened:
+        yield Messages(opened.engine)
+
+
+TI = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}
+
+
+def context_of(**more):
+    from types import SimpleNamespace
+
+    return {"ti": SimpleNamespace(**TI), "run_id": "r", **more}
+
+
+def test_a_message_can_be_left_for_the_bot_in_either_way_and_is_one_message(journal):
+    def told():
+        return TelegramNotifier(title="Bought <b>", text="{{ run_id }}", outbox_of="true_markets_default", silent=True)
+
+    told()(context_of())
+    told()(context_of())
+
+    async def from_a_loop():
+        await TelegramNotifier(
+            title="Bought <b>", text="r", outbox_of="true_markets_default", silent=True, context=context_of()
+        )
+
+    asyncio.run(from_a_loop())
+    (left,) = journal.after(0)
+    assert (left.title, left.body, left.account) == ("Bought <b>", "r", "true_markets_default")
+    assert (left.source, left.is_silent) == ("airflow:d/r/t", True)
+
+
+def test_what_cannot_be_left_is_logged_and_fails_nothing(journal, logged):
+    TelegramNotifier(text="x", outbox_of="no_such_connection")(context_of())
+    assert "Not told in Telegram" in logged()
+    TelegramNotifier(text=" ", outbox_of="true_markets_default")(context_of())
+    assert "There is nothing to tell" in logged()
+    assert journal.after(0) == []
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------------
+
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360f8cf50000003010100c9fe92ef"
+    "0000000049454e44ae426082"
+)
+
+
+def test_a_picture_stands_above_its_text(chat):
+    TelegramNotifier(title="Today", text="a & <b> \u20ac\U0001f600", picture=PNG)({})
+    (message,) = [message for message in chat.person.messages() if message.from_bot]
+    assert message.text == "Today\na & <b> \u20ac\U0001f600"
+    assert chat.person.picture(message) == PNG
+
+
+def test_a_text_that_is_too_long_for_a_picture_comes_after_it(chat):
+    TelegramNotifier(title="Today", text="x" * 2000, picture=PNG)({})
+    first, second = [message for message in chat.person.messages() if message.from_bot]
+    assert (first.text, second.text) == ("Today", "x" * 2000)
+    assert chat.person.picture(first) == PNG

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from tradehook.desk.events import Event
     from tradehook.desk.worth import Ground
 
-NEWEST = "0003"
+NEWEST = "0004"
 
 
 class Journal:

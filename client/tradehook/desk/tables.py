@@ -171,3 +171,19 @@ GENERATION = Table(
     Column("why", Text, nullable=False),
     Column("asked_at", String(40), nullable=False),
 )
+
+# What tasks leave for whoever tells people.
+MESSAGE = Table(
+    "message",
+    metadata,
+    Column("message_id", Integer, primary_key=True, autoincrement=True),
+    Column("key", String(255), nullable=False),
+    Column("title", String(200), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("account", String(255)),
+    Column("source", String(255), nullable=False),
+    Column("is_silent", Boolean, nullable=False),
+    Column("left_at", String(40), nullable=False),
+    Index("message_once", "key", unique=True),
+    sqlite_autoincrement=True,
+)

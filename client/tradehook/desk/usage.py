@@ -32,6 +32,8 @@ class Usage:
     unknowns: int
     day_ends: datetime
     """When `day` and `transfer_day` begin anew."""
+    hour_frees_at: datetime | None = None
+    """When the first order of the last hour stops counting; `None` when there is none."""
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dict of JSON types, for `--json`."""
@@ -43,6 +45,7 @@ class Usage:
             "in_flight": self.in_flight,
             "unknowns": self.unknowns,
             "day_ends": iso(self.day_ends),
+            "hour_frees_at": iso(self.hour_frees_at) if self.hour_frees_at is not None else None,
         }
 
 
@@ -70,4 +73,5 @@ def usage(engine: Engine, *, host: str, account_id: str, zone: str, now: datetim
         in_flight=sum(each.state in IN_FLIGHT for each in found),
         unknowns=sum(each.is_unknown for each in found),
         day_ends=ends,
+        hour_frees_at=min(each.at for each in recent) + _HOUR if recent else None,
     )

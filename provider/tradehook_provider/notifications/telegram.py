@@ -1,37 +1,31 @@
 """A message to a Telegram chat, from a callback or a prompt. It never fails what it tells of.
 
-Sent over the shared client's lines, so it costs no library of its own. Nothing is sent twice: a message that got no
-answer may have arrived.
-See: https://core.telegram.org/bots/api#sendmessage.
+Sent by itself (`telegram_messages.py`), or left in an account's journal for the bot, which sends it to everybody whom
+it serves, and again until it has arrived.
 """
 
 from __future__ import annotations
 
-import re
+import asyncio
+import hashlib
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook, BaseNotifier
 
-from tradehook.errors import ConfigurationError, TradehookError
+from tradehook.errors import TradehookError
+from tradehook_provider.hooks.exchange import ExchangeHook
+from tradehook_provider.telegram_messages import deliver, message_to, read_bot
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from airflow.sdk import Context
 
-    from tradehook.line import Line
-    from tradehook.wire import Request, Response
+    from tradehook.desk.submit import Desk
+    from tradehook_provider.telegram_messages import Message
 
 DEFAULT_CONN_ID = "telegram_default"
-BASE_URL = "https://api.telegram.org"
-LONGEST = 4096
-"""UTF-16 units of a message's text, which is how Telegram counts."""
-MOST_PATIENCE_SECONDS = 30
-"""A callback holds a worker: longer than this it is not kept waiting by a 429."""
-_TOKEN = re.compile(r"[1-9]\d*:[A-Za-z0-9_-]{30,}", re.ASCII)
-_CHAT = re.compile(r"-?[1-9]\d*|@[A-Za-z]\w{3,31}", re.ASCII)
 
 
 class TelegramNotifier(BaseNotifier):
@@ -41,7 +35,7 @@ class TelegramNotifier(BaseNotifier):
     Telegram provider, so both share one connection: `password` is the bot's token, `host` the chat's id.
     """
 
-    template_fields = ("title", "text", "chat_id", "telegram_conn_id")
+    template_fields = ("title", "text", "chat_id", "telegram_conn_id", "outbox_of", "key")
 
     def __init__(
         self,
@@ -52,6 +46,9 @@ class TelegramNotifier(BaseNotifier):
         silent: bool = False,
         telegram_conn_id: str = DEFAULT_CONN_ID,
         timeout_seconds: float = 5.0,
+        outbox_of: str | None = None,
+        key: str | None = None,
+        picture: bytes | None = None,
         context: Context | None = None,
     ) -> None:
         """Make one.
@@ -63,6 +60,10 @@ class TelegramNotifier(BaseNotifier):
             silent: whether it arrives without a sound.
             telegram_conn_id: the bot; empty, as a template may leave it: nobody is told.
             timeout_seconds: how long one send may take.
+            outbox_of: a connection to an exchange: the message is left in its journal for `tradehook-bot`, and neither
+                `telegram_conn_id` nor `chat_id` is used. Who is told, and how loudly, is then the bot's business.
+            key: names a message in the outbox, which holds each key once; made of task and text when it is left out.
+            picture: a PNG above the text; the outbox takes none.
             context: for whoever awaits it instead of calling it.
         """
         super().__init__(*(() if context is None else (context,)))
@@ -72,6 +73,9 @@ class TelegramNotifier(BaseNotifier):
         self.silent = silent
         self.telegram_conn_id = telegram_conn_id
         self.timeout_seconds = timeout_seconds
+        self.outbox_of = outbox_of
+        self.key = key
+        self.picture = picture
 
     def __call__(self, *args: Any) -> None:
         """Tell, whatever happens to be wrong with the template."""
@@ -93,12 +97,36 @@ class TelegramNotifier(BaseNotifier):
             return
         await self.async_notify(self.context)
 
-    def notify(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
-        """Send the message and wait until Telegram has it."""
-        if not self.telegram_conn_id.strip():
-            return
+    def notify(self, context: Context) -> None:
+        """Send the message and wait until Telegram has it, or leave it for the bot."""
         try:
-            self.send()
+            if self._outbox:
+                self.leave(context)
+            elif self.telegram_conn_id.strip():
+                self.send()
+        except Exception as error:  # noqa: BLE001 - see above
+            self._say_not_sent(error)
+
+    async def async_notify(self, context: Context) -> None:
+        """The same inside an event loop, as in a triggerer."""
+        from airflow.sdk.log import amask_secret
+
+        from tradehook.lines.asynchronous import AsyncLine
+        from tradehook_provider.desks import account_desk
+
+        try:
+            if self._outbox:
+                async with account_desk(self._outbox) as desk:
+                    await asyncio.to_thread(self._leave_in, desk, context)
+            elif self.telegram_conn_id.strip():
+                connection = await BaseHook.aget_connection(self.telegram_conn_id)
+                message = self._message(connection, await connection.aextra_dejson())
+                await amask_secret(message.bot.token)
+                line = AsyncLine()
+                try:
+                    await deliver(line, message)
+                finally:
+                    await line.close()
         except Exception as error:  # noqa: BLE001 - see above
             self._say_not_sent(error)
 
@@ -120,147 +148,48 @@ class TelegramNotifier(BaseNotifier):
         with closing(BlockingLine()) as line:
             run(deliver(line, message))
 
-    async def async_notify(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
-        """The same inside an event loop, as in a triggerer."""
-        from airflow.sdk.log import amask_secret
+    def leave(self, context: Context) -> bool:
+        """Leave the message for the bot; whether it is new. For a task whose work that is.
 
-        from tradehook.lines.asynchronous import AsyncLine
+        Raises:
+            TradehookError: the account or its journal cannot be used, or there is nothing to tell.
+        """
+        with ExchangeHook(self._outbox) as hook:
+            return self._leave_in(hook.desk, context)
 
-        if not self.telegram_conn_id.strip():
-            return
-        try:
-            connection = await BaseHook.aget_connection(self.telegram_conn_id)
-            message = self._message(connection, await connection.aextra_dejson())
-            await amask_secret(message.bot.token)
-            line = AsyncLine()
-            try:
-                await deliver(line, message)
-            finally:
-                await line.close()
-        except Exception as error:  # noqa: BLE001 - see above
-            self._say_not_sent(error)
+    @property
+    def _outbox(self) -> str:
+        return (self.outbox_of or "").strip()
+
+    def _leave_in(self, desk: Desk, context: Context) -> bool:
+        from tradehook.desk.messages import Messages
+        from tradehook_provider.runs import task_source
+
+        source = task_source(context)
+        # A callback that runs again says the same, and is told once.
+        words = hashlib.sha256(f"{self.title}\0{self.text}".encode(errors="replace")).hexdigest()[:16]
+        return Messages(desk.journal.engine).leave(
+            self.key or f"{source[:200]}/{words}",
+            str(self.text or ""),
+            title=str(self.title or ""),
+            account=self._outbox,
+            source=source,
+            is_silent=self.silent,
+        )
 
     def _message(self, connection: Any, extra: dict[str, Any]) -> Message:
-        bot = read_bot(connection, extra)
-        chat = str(self.chat_id if self.chat_id is not None else connection.host or "").strip()
-        if not _CHAT.fullmatch(chat):
-            raise ConfigurationError(
-                f"Connection {self.telegram_conn_id} names no chat: put its id, a number or @name, into the host, or "
-                "give chat_id."
-            )
-        title, text = (_sendable(str(part)) if part else "" for part in (self.title, self.text))
-        return Message(bot=bot, chat=chat, title=title, text=text, silent=self.silent, seconds=self.timeout_seconds)
+        chat = self.chat_id if self.chat_id is not None else connection.host
+        return message_to(
+            read_bot(connection, extra),
+            str(chat or "").strip(),
+            title=self.title,
+            text=self.text,
+            silent=self.silent,
+            seconds=self.timeout_seconds,
+            picture=self.picture,
+        )
 
     def _say_not_sent(self, error: Exception) -> None:
         # Of what is not ours, only the kind is told: its text may hold the address, and that holds the token.
         why = error.message if isinstance(error, TradehookError) else f"{type(error).__name__}."
         self.log.warning("Not told in Telegram: %s What it was to tell of goes on.", why)
-
-
-@dataclass(frozen=True, slots=True)
-class Bot:
-    """Whom to speak as, and where. Its `repr` shows no token."""
-
-    base_url: str
-    token: str
-
-    def __repr__(self) -> str:
-        return f"Bot({self.base_url!r})"
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What is to be sent."""
-
-    bot: Bot
-    chat: str
-    title: str
-    text: str
-    silent: bool
-    seconds: float
-
-    def request(self) -> Request:
-        """The request that sends it. Nothing in it needs escaping: the title is bold by its place, not by markup."""
-        from tradehook.wire import Request, encode_json
-
-        whole = f"{self.title}\n{self.text}" if self.title and self.text else self.title or self.text
-        body: dict[str, Any] = {
-            "chat_id": self.chat,
-            "text": _cut(whole),
-            "disable_notification": self.silent,
-            "link_preview_options": {"is_disabled": True},
-        }
-        if self.title:
-            body["entities"] = [{"type": "bold", "offset": 0, "length": min(_units(self.title), LONGEST)}]
-        return Request(
-            method="POST",
-            url=f"{self.bot.base_url}/bot{self.bot.token}/sendMessage",
-            headers={"content-type": "application/json"},
-            body=encode_json(body),
-            timeout_seconds=self.seconds,
-        )
-
-
-def read_bot(connection: Any, extra: dict[str, Any]) -> Bot:
-    """The bot of a connection.
-
-    Raises:
-        ConfigurationError: it has no token that can be one, or an address that cannot be used.
-    """
-    from tradehook_provider import connections
-
-    name = connection.conn_id
-    if not _TOKEN.fullmatch(connection.password or ""):
-        raise ConfigurationError(
-            f"The password of connection {name} is no bot token. @BotFather gives one: digits, a colon, letters."
-        )
-    told = connections.text(extra, "base_url", name=name)
-    # A token that travels in clear belongs to everybody on the way.
-    address = connections.address(told, None, name=name, needs_tls=True) if told else None
-    return Bot(base_url=address or BASE_URL, token=connection.password)
-
-
-async def deliver(line: Line, message: Message) -> None:
-    """Send a message; once more when Telegram asks for a pause that is short enough.
-
-    Raises:
-        TradehookError: it was not sent, or nobody knows.
-    """
-    request = message.request()
-    response = await line.send(request)
-    if response.status == 429 and (seconds := _pause_in(response)) <= MOST_PATIENCE_SECONDS:
-        await line.pause(seconds)
-        response = await line.send(request)
-    if response.status != 200:
-        raise TradehookError(f"Telegram answered {response.status}{_said(response, message.bot.token)}.")
-
-
-def _pause_in(response: Response) -> int:
-    try:
-        return int(response.json()["parameters"]["retry_after"])
-    except (ValueError, TypeError, LookupError):
-        return MOST_PATIENCE_SECONDS + 1  # it did not say how long
-
-
-def _said(response: Response, token: str) -> str:
-    try:
-        words = str(response.json()["description"])[:200]
-    except (ValueError, TypeError, LookupError):
-        return ""
-    return f" ({words.replace(token, '***')})"
-
-
-def _sendable(text: str) -> str:
-    """Half characters cannot be sent, and are shown as what they are: unreadable."""
-    return text.encode(errors="replace").decode()
-
-
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
-
-
-def _cut(text: str) -> str:
-    """As much of a text as a message may hold; that it is cut can be seen."""
-    if _units(text) <= LONGEST:
-        return text
-    return text.encode("utf-16-le")[: 2 * (LONGEST - 1)].decode("utf-16-le", errors="ignore") + "…"

@@ -20,7 +20,8 @@ class TroubleReportOperator(BaseOperator):
 
     A plain dict: `unknown` (got no answer), `stuck` (open for too long), `problem` (why the exchange could not be
     looked at; then `unknown` and `stuck` are what the journal knows), and `text`, all of it as one message, empty when
-    there is nothing to tell. `text` is an XCom of its own as well: `TelegramMessageOperator(text=look.output["text"])`.
+    there is nothing to tell. `text` is an XCom of its own as well: `TelegramMessageOperator(text=look.output["text"])`;
+    and so is `key`, the same for as long as the trouble is the same.
 
     Looks at every open order and doubt once, as whoever waits for them does: what has rested for as long as it may
     (`good_for`) is canceled by that. Sends nothing else.
@@ -59,8 +60,9 @@ class TroubleReportOperator(BaseOperator):
         for line in lines or ["Nothing needs a person."]:
             self.log.info("%s", line)
         told = "\n".join(lines)
-        context["ti"].xcom_push(key="text", value=told)
-        return {**found.to_dict(), "text": told}
+        for name, value in (("text", told), ("key", found.key)):
+            context["ti"].xcom_push(key=name, value=value)
+        return {**found.to_dict(), "text": told, "key": found.key}
 
 
 class AccountReportOperator(BaseOperator):

@@ -19,7 +19,7 @@ NOW = datetime(2030, 11, 21, 12, 0, tzinfo=UTC)
 INSTANT = timedelta(microseconds=1)
 NOTHING = {
     "day": "0", "hour": "0", "transfer_day": "0", "orders_hour": 0, "in_flight": 0, "unknowns": 0,
-    "day_ends": "2030-11-22T00:00:00.000000Z",
+    "day_ends": "2030-11-22T00:00:00.000000Z", "hour_frees_at": None,
 }  # fmt: skip
 
 
@@ -63,7 +63,8 @@ def test_each_window_begins_where_the_limits_window_does(journal):
     sent(journal, "plan", "128", kind="plan")
     sent(journal, "another's", "256", account_id="user-2")
     sent(journal, "elsewhere", "512", host="elsewhere")
-    assert used(journal) == NOTHING | {"day": "15.5", "hour": "12.5", "transfer_day": "48", "orders_hour": 2}
+    frees = {"hour_frees_at": "2030-11-21T12:00:00.000001Z"}
+    assert used(journal) == NOTHING | frees | {"day": "15.5", "hour": "12.5", "transfer_day": "48", "orders_hour": 2}
 
 
 def test_the_hour_reaches_over_midnight_and_the_day_does_not(journal):
@@ -102,7 +103,7 @@ def test_a_sender_on_another_machine_is_taken_to_live_for_a_while(journal):
 
 def test_what_was_sent_without_a_known_price_counts_as_one_order_worth_nothing(journal):
     sent(journal, "i-1", None)
-    assert used(journal) == NOTHING | {"orders_hour": 1}
+    assert used(journal) == NOTHING | {"orders_hour": 1, "hour_frees_at": "2030-11-21T13:00:00.000000Z"}
 
 
 def test_without_a_moment_it_is_now(journal):
