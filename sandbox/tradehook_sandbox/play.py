@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
+import threading
 import time
+import webbrowser
 from pathlib import Path
+from urllib.parse import quote
 
 from rich.console import Console
 
+from tradehook_sandbox.page.serving import PATH as PAGE
 from tradehook_sandbox.stage import Stage, StageError, free_port, interrupt_once
 
 AIRFLOW_SECONDS = 120.0
@@ -59,7 +65,26 @@ def _start(stage: Stage, *, phone: Path | None) -> None:
         }
         stage.start("airflow", "airflow", "standalone")
         stage.wait_for_port("airflow", port, seconds=AIRFLOW_SECONDS)
-    _tell(stage, airflow=f"http://127.0.0.1:{port}", link=link, is_on_phone=phone is not None)
+    page = _page(stage.url, link=link, is_on_phone=phone is not None)
+    _tell(stage, page=page, airflow=f"http://127.0.0.1:{port}", link=link, is_on_phone=phone is not None)
+    _open(page)
+
+
+def _page(url: str, *, link: str, is_on_phone: bool) -> str:
+    """The page's address; where the chat is on it, the invitation stands in its message box, to be sent by a person."""
+    wish = "exchange" if is_on_phone else f"say={quote('/start ' + link.partition('start=')[2])}"
+    return f"{url}{PAGE}#{wish}"
+
+
+def _open(page: str) -> None:
+    """The page is open, where there is a display to show it on; whatever goes wrong with that goes unsaid."""
+
+    def try_it() -> None:
+        with contextlib.suppress(Exception):
+            webbrowser.open(page)
+
+    if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        threading.Thread(target=try_it, name="browser", daemon=True).start()
 
 
 def _port(wanted: int) -> int:
@@ -75,7 +100,7 @@ def _port(wanted: int) -> int:
     return wanted
 
 
-def _tell(stage: Stage, *, airflow: str, link: str, is_on_phone: bool) -> None:
+def _tell(stage: Stage, *, page: str, airflow: str, link: str, is_on_phone: bool) -> None:
     names = (
         "TRADEHOOK_TRUE_MARKETS_URL",
         "TRADEHOOK_TRUE_MARKETS_KEY_FILE",
@@ -87,13 +112,15 @@ def _tell(stage: Stage, *, airflow: str, link: str, is_on_phone: bool) -> None:
         chat = f"Open on your phone within ten minutes, to become the bot's owner:\n    {link}"
     else:
         chat = (
-            "In a second terminal, in this folder:\n"
+            "On that page: press Send, which makes you the bot's owner. Or in a second terminal, in this folder:\n"
             f"    .venv/bin/tradehook-sandbox chat --url {stage.url}\n"
             f"  and type once:  /start {link.partition('start=')[2]}"
         )
     console.rule("[green]running, on play money", align="left")
     # Plain lines, not a frame: paths and commands are copied from here, so they must stand whole.
     console.print(
+        f"[bold]Page[/]  {page}\n"
+        "  the chat beside the exchange: orders, balances, books, prices to move, faults to switch on\n\n"
         f"[bold]Chat[/]  {chat}\n"
         "  then: /balance   /quote BTC 0.05   /buy BTC $100   /orders   /freeze   /help\n"
         "  and on the second exchange: /account trusted   /buy BTC $50\n\n"

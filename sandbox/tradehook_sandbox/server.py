@@ -18,6 +18,7 @@ from starlette.routing import Mount
 from uvicorn import Config, Server
 
 from tradehook.wire import Request
+from tradehook_sandbox.page.serving import page_routes
 from tradehook_sandbox.peers import Peers
 from tradehook_sandbox.stream import Stream
 from tradehook_sandbox.telegram.server import routes
@@ -107,7 +108,7 @@ def serve(sandbox: Sandbox, listener: socket.socket, *, url: str) -> None:
         url: where people reach it.
     """
     door, world = Door(sandbox), World()
-    application = Starlette(routes=[*routes(world), Mount("/", app=door)])
+    application = Starlette(routes=[*routes(world), *page_routes(), Mount("/", app=door)])
     config = Config(
         application,
         http="h11",

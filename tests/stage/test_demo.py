@@ -111,6 +111,8 @@ def test_play_runs_until_it_is_told_to_stop(start):
     sandbox, airflow = (re.search(pattern, shown)[1] for pattern in (r"--url (http://\S+)", r"Airflow\s+(http://\S+)"))
     assert httpx.get(f"{sandbox}/_sandbox/ledger", trust_env=False).json()["balanced"] is True
     assert httpx.get(f"{airflow}/api/v2/monitor/health", trust_env=False, timeout=30).status_code == 200
+    page = re.search(r"Page\s+(http://\S+)#say=/start%20\S", shown)[1]
+    assert "<title>Sandbox: chat and exchange</title>" in httpx.get(page, trust_env=False).text
     second = start("play")
     told, _ = second.communicate(timeout=60)
     assert second.returncode == 1

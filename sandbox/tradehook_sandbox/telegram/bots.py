@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tradehook_sandbox.telegram.commands import CommandMenus
-from tradehook_sandbox.telegram.messages import Photo
+from tradehook_sandbox.telegram.files import new_photo
 from tradehook_sandbox.telegram.people import LARGEST_ID
 from tradehook_sandbox.telegram.shapes import ApiError
 from tradehook_sandbox.telegram.updates import UpdateQueue
@@ -17,6 +16,8 @@ from tradehook_sandbox.telegram.updates import UpdateQueue
 if TYPE_CHECKING:
     from tradehook_sandbox.telegram.callbacks import Press
     from tradehook_sandbox.telegram.content.images import Picture
+    from tradehook_sandbox.telegram.files import Document, Photo
+    from tradehook_sandbox.telegram.groups import Group
     from tradehook_sandbox.telegram.messages import Message
     from tradehook_sandbox.telegram.people import User
     from tradehook_sandbox.telegram.shapes import Json
@@ -38,9 +39,11 @@ class Bot:
     updates: UpdateQueue
     next_message_id: int
     chats: dict[int, User] = field(default_factory=dict)
+    groups: dict[int, Group] = field(default_factory=dict)
     blocked_by: set[int] = field(default_factory=set)
     messages: dict[int, Message] = field(default_factory=dict)
     photos: dict[str, Photo] = field(default_factory=dict)
+    documents: dict[str, Document] = field(default_factory=dict)
     presses: dict[str, Press] = field(default_factory=dict)
     commands: CommandMenus = field(default_factory=CommandMenus)
     polls: int = 0  # long polls ever begun; the last one begun is the one that may wait
@@ -55,7 +58,7 @@ class Bot:
         """The answer to getMe."""
         return {
             **self.as_user(),
-            "can_join_groups": False,
+            "can_join_groups": True,
             "can_read_all_group_messages": False,
             "supports_inline_queries": False,
             "can_connect_to_business": False,
@@ -73,6 +76,8 @@ class Bot:
             "polling": self.polling > 0 or recently,
             "pending_updates": len(self.updates),
             "chats": list(self.chats),
+            "people": [{"id": person.id, "name": person.first_name} for person in self.chats.values()],
+            "groups": [group.id for group in self.groups.values() if group.migrated_to is None],
         }
 
     def take_message_id(self) -> int:
@@ -82,16 +87,18 @@ class Bot:
 
     def store_photo(self, content: bytes, picture: Picture) -> Photo:
         """The picture has a file id this bot can send it by again."""
-        photo = Photo(
-            file_id=f"AgACAg{secrets.token_urlsafe(36)}",
-            unique_id=f"AQAD{secrets.token_urlsafe(9)}",
-            content=content,
-            width=picture.width,
-            height=picture.height,
-            media_type=picture.media_type,
-        )
+        photo = new_photo(content, picture)
         self.photos[photo.file_id] = photo
         return photo
+
+    def store_document(self, document: Document) -> Document:
+        """The bot can send the document again by its id."""
+        self.documents[document.file_id] = document
+        return document
+
+    def file(self, file_id: str) -> Photo | Document | None:
+        """What this bot uploaded under this id."""
+        return self.photos.get(file_id) or self.documents.get(file_id)
 
 
 def new_bot(bot_id: int, *, now: datetime, username: str | None = None, name: str | None = None) -> Bot:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from tradehook_sandbox.telegram.messages import Message
+    from tradehook_sandbox.telegram.people import User
     from tradehook_sandbox.telegram.shapes import Json
 
 TOO_OLD = "query is too old and response timeout expired or query ID is invalid"
@@ -26,13 +27,14 @@ class Press:
     data: str
     button: str | None
     at: datetime
+    by: User
     answer: Json | None = None
 
     def as_api(self) -> Json:
         """The Bot API's `CallbackQuery`."""
         return {
             "id": self.id,
-            "from": self.message.chat.as_user(),
+            "from": self.by.as_user(),
             "message": self.message.as_api(),
             "chat_instance": str(self.message.chat.id * 31 + 7),
             "data": self.data,
@@ -46,6 +48,8 @@ class Press:
             "chat": self.message.chat.id,
             "button": self.button,
             "data": self.data,
+            "user": self.by.id,
+            "name": self.by.first_name,
             "at": self.at.isoformat(),
             "answer": self.answer,
         }

@@ -40,8 +40,9 @@ class CommandMenus:
         return self._menus.get((scope, language), [])
 
     def shown_to(self, chat_id: int, language: str | None) -> list[Json]:
-        """The menu a person sees in their private chat: the narrowest scope wins, then their own language."""
-        for scope in (("chat", chat_id, 0), ("all_private_chats", 0, 0), ("default", 0, 0)):
+        """The menu a person sees in this chat: the narrowest scope wins, then their own language."""
+        among = "all_private_chats" if chat_id >= 0 else "all_group_chats"
+        for scope in (("chat", chat_id, 0), (among, 0, 0), ("default", 0, 0)):
             for code in (language or "", ""):
                 if (scope, code) in self._menus:
                     return self._menus[scope, code]

@@ -9,6 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from tradehook_sandbox.telegram.shapes import Json
@@ -32,8 +33,8 @@ class EventLog:
         )
         return self.last
 
-    def after(self, since: int, *, bot_id: int | None = None, chat_id: int | None = None) -> list[Json]:
-        """The events numbered above `since`, of one bot or chat where asked.
+    def after(self, since: int, *, bot_id: int | None = None, chats: Collection[int] | None = None) -> list[Json]:
+        """The events numbered above `since`, of one bot or of some chats where asked.
 
         A `since` beyond the last event comes from before a restart of the sandbox, and reads as 0.
         """
@@ -44,7 +45,7 @@ class EventLog:
         for event in reversed(self._events):
             if event["number"] <= since:
                 break
-            if bot_id in (None, event["bot"]) and chat_id in (None, event["chat"]):
+            if bot_id in (None, event["bot"]) and (chats is None or event["chat"] in chats):
                 fresh.append(event)
         fresh.reverse()
         return fresh

@@ -25,6 +25,7 @@ class FaultKind(StrEnum):
     ERROR_BEFORE = "error_before"  # answers `status`; nothing was done
     ERROR_AFTER = "error_after"  # done, and answers `status` all the same
     TIMEOUT_AFTER = "timeout_after"  # done, and no answer comes for `seconds`
+    ACK_LOST = "ack_lost"  # getUpdates only: what it acknowledges stays, and so comes twice
     SLOW = "slow"  # done and answered, `seconds` late
 
 
@@ -43,11 +44,16 @@ class Fault:
     retry_after: int
     seconds: float
     bot_id: int | None
+    chat_id: int | None = None
 
-    def strikes(self, bot_id: int, method: str) -> bool:
+    def strikes(self, bot_id: int, method: str, chat_id: int | None) -> bool:
         """Whether this call is spoiled."""
-        mine = self.bot_id in (None, bot_id)
-        return mine and (self.method == method or (self.method == EVERY_METHOD and method != POLLING))
+        mine = self.bot_id in (None, bot_id) and self.chat_id in (None, chat_id)
+        return (
+            mine
+            and self.kind is not FaultKind.ACK_LOST
+            and (self.method == method or (self.method == EVERY_METHOD and method != POLLING))
+        )
 
     def error(self) -> ApiError:
         """The refusal the bot reads."""
@@ -67,6 +73,7 @@ class Fault:
             "retry_after": self.retry_after,
             "seconds": self.seconds,
             "bot": self.bot_id,
+            "chat": self.chat_id,
         }
 
 
@@ -77,12 +84,20 @@ class FaultTable:
         """Nothing goes wrong."""
         self.waiting: list[Fault] = []
 
-    def take(self, bot_id: int, method: str) -> Fault | None:
+    def take(self, bot_id: int, method: str, chat_id: int | None = None) -> Fault | None:
         """The fault for this call, counted down; None when it goes well."""
+        return self._counted(next((one for one in self.waiting if one.strikes(bot_id, method, chat_id)), None))
+
+    def loses_acknowledgement(self, bot_id: int) -> bool:
+        """Whether a poll's offset is not heard this time; counted down."""
         for fault in self.waiting:
-            if fault.strikes(bot_id, method):
-                fault.times -= 1
-                if fault.times <= 0:
-                    self.waiting.remove(fault)
-                return fault
-        return None
+            if fault.kind is FaultKind.ACK_LOST and fault.bot_id in (None, bot_id):
+                return self._counted(fault) is not None
+        return False
+
+    def _counted(self, fault: Fault | None) -> Fault | None:
+        if fault is not None:
+            fault.times -= 1
+            if fault.times <= 0:
+                self.waiting.remove(fault)
+        return fault

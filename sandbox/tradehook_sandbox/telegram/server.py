@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tradehook_sandbox.telegram.serving.bot_api import bot_routes
+from tradehook_sandbox.telegram.serving.fault_api import FaultApi
+from tradehook_sandbox.telegram.serving.group_api import GroupApi
 from tradehook_sandbox.telegram.serving.person_api import PersonApi
 from tradehook_sandbox.telegram.world import World
 
@@ -23,4 +25,4 @@ def routes(world: World | None = None) -> list[BaseRoute]:
         world: what the routes work on; each call has a fresh one of its own where none is given.
     """
     world = World() if world is None else world
-    return [*bot_routes(world), *PersonApi(world).routes()]
+    return [*bot_routes(world), *PersonApi(world).routes(), *GroupApi(world).routes(), *FaultApi(world).routes()]

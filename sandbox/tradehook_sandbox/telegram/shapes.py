@@ -23,20 +23,26 @@ class ApiError(Exception):
         code: HTTP status, repeated as `error_code` in the body.
         description: the whole text, prefix included (`Bad Request: chat not found`).
         retry_after: seconds, for 429 only.
+        migrate_to: the new id of a group that became a supergroup.
     """
 
-    def __init__(self, code: int, description: str, *, retry_after: int | None = None) -> None:
+    def __init__(
+        self, code: int, description: str, *, retry_after: int | None = None, migrate_to: int | None = None
+    ) -> None:
         """The refusal carries everything its HTTP response needs."""
         super().__init__(description)
         self.code = code
         self.description = description
         self.retry_after = retry_after
+        self.migrate_to = migrate_to
 
     def body(self) -> Json:
         """The response body, as Telegram writes it."""
         body: Json = {"ok": False, "error_code": self.code, "description": self.description}
         if self.retry_after is not None:
             body["parameters"] = {"retry_after": self.retry_after}
+        if self.migrate_to is not None:
+            body["parameters"] = {"migrate_to_chat_id": self.migrate_to}
         return body
 
 

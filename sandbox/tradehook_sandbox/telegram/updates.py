@@ -7,8 +7,9 @@ again. See: https://core.telegram.org/bots/api#getting-updates
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 KEPT_FOR = timedelta(hours=24)  # Telegram forgets an update that nobody fetched for a day
 LARGEST_BATCH = 100
+KEPT_FOR_REPLAY = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,10 @@ class UpdateQueue:
         self._next_id = first_id
         self._waiting: deque[Update] = deque()
         self._allowed: frozenset[str] | None = None
+        self._past: deque[Update] = deque(maxlen=KEPT_FOR_REPLAY)
+        self._again: set[int] = (
+            set()
+        )  # replays that no poll has fetched yet; an earlier fetch does not acknowledge them
 
     def __len__(self) -> int:
         """How many updates are not acknowledged."""
@@ -59,7 +65,35 @@ class UpdateQueue:
         update = Update(self._next_id, kind, content, now)
         self._next_id += 1
         self._waiting.append(update)
+        self._past.append(update)
         return update.id
+
+    def past(self) -> list[Json]:
+        """The newest updates that ever waited, oldest first, acknowledged or not."""
+        return [{**update.as_api(), "waiting": update in self._waiting} for update in self._past]
+
+    def replay(self, update_id: int | None, now: datetime, *, is_new: bool = False) -> int | None:
+        """The update waits once more, as it was then; returns its id, or None where it is not known.
+
+        Args:
+            update_id: which; None is the newest.
+            now: from when it is kept.
+            is_new: it comes under a new id, and not under its own.
+        """
+        known = [update for update in self._past if update_id in (None, update.id)]
+        if not known:
+            return None
+        if is_new:
+            return self.add(known[-1].kind, known[-1].content, now)
+        # In order of ids: behind a higher one it would make the bot's next offset step back.
+        again = replace(known[-1], queued_at=now)
+        self._again.add(again.id)
+        self._waiting = deque(sorted([*self._waiting, again], key=lambda update: update.id))
+        return again.id
+
+    def would_acknowledge(self, offset: int) -> bool:
+        """Whether something waits that this offset takes away."""
+        return bool(self._waiting) and self._waiting[0].id < offset <= self._next_id
 
     def allow(self, kinds: list[str]) -> None:
         """Only these kinds are queued from now on; an empty list means Telegram's default, which has all of ours.
@@ -78,14 +112,17 @@ class UpdateQueue:
         elif offset > self._next_id:
             # An offset from another life of the bot (or of this sandbox). Telegram answers from the head of the queue.
             return
-        while offset > 0 and self._waiting and self._waiting[0].id < offset:
-            self._waiting.popleft()
+        if offset > 0 and self._waiting and self._waiting[0].id < offset:
+            self._waiting = deque(one for one in self._waiting if one.id >= offset or one.id in self._again)
 
     def fetch(self, limit: int) -> list[Json]:
         """The oldest updates, at most `limit`; they stay in the queue."""
         limit = max(1, min(limit, LARGEST_BATCH))
-        return [update.as_api() for update, _ in zip(self._waiting, range(limit), strict=False)]
+        fetched = list(islice(self._waiting, limit))
+        self._again.difference_update(update.id for update in fetched)
+        return [update.as_api() for update in fetched]
 
     def clear(self) -> None:
         """Nothing waits any more (`drop_pending_updates`)."""
         self._waiting.clear()
+        self._again.clear()

@@ -1,4 +1,4 @@
-"""What Telegram would know: bots, private chats, messages, presses. In memory, and without I/O.
+"""What Telegram would know: bots, chats, messages, presses. In memory, and without I/O.
 
 The bot's verbs are here; the person's are in `persons`. Nothing waits and nothing locks: one thread uses a world
 (`stop` excepted), and whoever wants to know of a change leaves a callback with `watch`.
@@ -14,7 +14,9 @@ from tradehook_sandbox.telegram import callbacks
 from tradehook_sandbox.telegram.bots import Bot, new_bot, token_parts
 from tradehook_sandbox.telegram.events import EventLog
 from tradehook_sandbox.telegram.faults import FaultTable
+from tradehook_sandbox.telegram.groups import Group, Standing
 from tradehook_sandbox.telegram.messages import Message
+from tradehook_sandbox.telegram.pace import PaceKeeper
 from tradehook_sandbox.telegram.shapes import ApiError, bad_request, utc_now
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from tradehook_sandbox.telegram.content.keyboards import Markup
     from tradehook_sandbox.telegram.content.texts import FormattedText
-    from tradehook_sandbox.telegram.messages import Photo
+    from tradehook_sandbox.telegram.files import Document, Photo
     from tradehook_sandbox.telegram.people import User
     from tradehook_sandbox.telegram.shapes import Clock, Json
 
@@ -50,6 +52,7 @@ class World:
         self.bots: dict[int, Bot] = {}
         self.events = EventLog()
         self.faults = FaultTable()
+        self.pace = PaceKeeper()
         self.stopped = False
         self._watchers: set[Callable[[], object]] = set()
 
@@ -111,14 +114,16 @@ class World:
         *,
         markup: Markup,
         photo: Photo | None = None,
+        document: Document | None = None,
         reply_to: Message | None = None,
+        thread: int | None = None,
     ) -> Message:
         """The bot's message is in the chat.
 
         Not to be repeated blindly: like Telegram's, this has no idempotency key.
 
         Raises:
-            ApiError: no such chat, or the person blocked the bot.
+            ApiError: no such chat, or the bot must not write there.
         """
         chat = self.chat(bot, chat_id)
         message = Message(
@@ -130,9 +135,11 @@ class World:
             text=content.text,
             entities=content.entities,
             photo=photo,
+            document=document,
             keyboard=markup.inline,
             reply_keyboard=markup.reply_keyboard,
             reply_to=reply_to,
+            thread=thread,
         )
         bot.messages[message.id] = message
         self.tell("message", bot, message)
@@ -162,11 +169,14 @@ class World:
         return message
 
     def delete(self, bot: Bot, message: Message) -> None:
-        """The message is gone for both sides.
+        """The message is gone for everybody.
 
         Raises:
-            ApiError: it is older than 48 hours.
+            ApiError: it is older than 48 hours, or a member's of a group where the bot is no administrator.
         """
+        chat = message.chat
+        if not message.from_bot and isinstance(chat, Group) and chat.bot_is is not Standing.ADMINISTRATOR:
+            raise bad_request("message can't be deleted")
         if self.now() - message.date > DELETABLE_FOR:
             raise bad_request("message can't be deleted for everyone")
         message.deleted = True
@@ -201,12 +211,17 @@ class World:
 
     # Finding.
 
-    def chat(self, bot: Bot, chat_id: int, *, to_write: bool = True) -> User:
-        """The person in this chat with this bot.
+    def chat(self, bot: Bot, chat_id: int, *, to_write: bool = True) -> User | Group:
+        """The person in this chat with this bot, or the group.
 
         Raises:
-            ApiError: they never wrote to the bot, so that the bot must not write to them; or they blocked it.
+            ApiError: they never wrote to the bot, so that the bot must not write to them; or they blocked it; or the
+                bot is not in the group, or the group has another id now.
         """
+        group = bot.groups.get(chat_id)
+        if group is not None:
+            group.check_reachable(to_write=to_write)
+            return group
         chat = bot.chats.get(chat_id)
         if chat is None:
             raise bad_request("chat not found")

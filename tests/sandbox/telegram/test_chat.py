@@ -88,7 +88,7 @@ def test_a_script_is_played_line_by_line(desk, sandbox, token, tmp_path):
     assert said.count("% filled") <= 3
     assert "  echo: 7\n" in said  # no buttons are left, so the number is a text
     (saved,) = tmp_path.glob("tradehook-*.png")
-    assert f"[photo 3x2, {saved}]\n  BTC\n" in said
+    assert f"[picture 3x2, {saved}]\n  BTC\n" in said
     assert saved.read_bytes().startswith(b"\x89PNG")
     assert "never said" not in said
 

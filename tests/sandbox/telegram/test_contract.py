@@ -58,14 +58,18 @@ def test_every_result_parses(connected, person, sandbox, token, picture):
                 chat, "<a href='https://e.org'>r</a>", "HTML", reply_parameters=ReplyParameters(asked.message_id)
             )
             photo = await bot.send_photo(chat, picture, caption="<i>c</i>", parse_mode="HTML", reply_markup=CARD)
+            group = await asyncio.to_thread(person.group, "Desk", forum=True)
+            topic = await asyncio.to_thread(group.topic, "Trades")
+            there = await bot.send_message(group.id, "Hello, desk", message_thread_id=topic)
+            file = await bot.send_document(chat, b"a,b", filename="day.csv", caption="<b>d</b>", parse_mode="HTML")
             await asyncio.to_thread(person.tap, "Buy", asked.message_id)
             await asyncio.to_thread(person.forge, "c:9", asked.message_id)
             await asyncio.to_thread(person.remote.post, "/block", user="Ann", token=token)
             await asyncio.to_thread(person.say, "changed", edits=asked.message_id - 1)
             updates = await bot.get_updates()
             results = [
-                await bot.get_me(), asked, reply, photo, updates,
-                await bot.answer_callback_query(updates[1].callback_query.id, "Working", show_alert=True),
+                await bot.get_me(), asked, reply, photo, updates, file,
+                await bot.answer_callback_query(updates[4].callback_query.id, "Working", show_alert=True),
                 await bot.edit_message_text("Done", chat, asked.message_id, reply_markup=CARD),
                 await bot.edit_message_reply_markup(chat, asked.message_id),
                 await bot.edit_message_caption(chat, photo.message_id, caption="other"),
@@ -73,6 +77,12 @@ def test_every_result_parses(connected, person, sandbox, token, picture):
                 await bot.get_my_commands(scope=scope, language_code="de"),
                 await bot.delete_my_commands(scope=scope, language_code="de"),
                 await bot.get_chat(chat),
+                there,
+                await bot.get_chat(group.id),
+                await bot.get_chat_member(group.id, chat),
+                await bot.get_chat_member_count(group.id),
+                await bot.get_chat_administrators(group.id),
+                await bot.leave_chat(group.id),
                 await bot.send_chat_action(chat, "typing"),
                 await bot.get_file(photo.photo[0].file_id),
                 await bot.get_webhook_info(),
@@ -98,14 +108,17 @@ def test_every_result_parses(connected, person, sandbox, token, picture):
     kinds = [next(name for name in update.to_dict() if name != "update_id") for update in updates]
     assert kinds == [
         "message",
+        "my_chat_member",
+        "message",
+        "message",
         "callback_query",
         "callback_query",
         "my_chat_member",
         "my_chat_member",
         "edited_message",
     ]
-    assert isinstance(updates[1].callback_query, CallbackQuery)
-    assert isinstance(updates[1].callback_query.message, Message)
+    assert isinstance(updates[4].callback_query, CallbackQuery)
+    assert isinstance(updates[4].callback_query.message, Message)
     assert updates[0].message.text == "/start CODE"
     assert results[-3] == ()
 

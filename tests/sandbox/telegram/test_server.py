@@ -220,10 +220,32 @@ FIELDS = st.sampled_from([
     "reply_parameters", "show_alert", "user", "token", "button", "forge", "edits", "edited", "forwarded", "reply_to",
     "forwarded_from", "via_bot", "ago_seconds", "date", "method", "kind", "times", "status", "retry_after", "seconds",
     "username", "name", "blocked", "since", "chat", "description",
+    "title", "people", "forum", "supergroup", "bot", "topic", "anonymous", "as_channel", "message_thread_id", "user_id",
+    "document", "update_id", "as_new", "chat_per_second", "group_per_minute", "overall_per_second",
 ])  # fmt: skip
 TELEGRAM = st.sampled_from([*METHODS, "getUpdates", "sendDice", "%00", "..%2f", "é"])
 PERSON = st.sampled_from(
-    ["/say", "/tap", "/block", "/bots", "/faults", "/transcript", "/events", "/commands", "/photos/x", "/nothing"]
+    [
+        "/say",
+        "/tap",
+        "/block",
+        "/bots",
+        "/faults",
+        "/transcript",
+        "/events",
+        "/commands",
+        "/photos/x",
+        "/nothing",
+        "/documents/x",
+        "/groups",
+        "/groups/bot",
+        "/groups/people",
+        "/groups/topics",
+        "/groups/migrate",
+        "/pace",
+        "/updates",
+        "/replay",
+    ]
 )
 TYPES = st.sampled_from([
     "application/json", "application/x-www-form-urlencoded", "multipart/form-data", "multipart/form-data; boundary=x",
@@ -258,6 +280,7 @@ def world() -> World:
     world = World()
     body = {"text": "/start", "token": f"7:{SECRET}", "user": {"id": 1, "name": "Ann"}}
     asyncio.run(ask(world, "POST", f"{BASE}/say", json=body))
+    asyncio.run(ask(world, "POST", f"{BASE}/groups", json={**body, "title": "1", "forum": True}))
     world.stop()
     return world
 

@@ -221,7 +221,7 @@ def test_events_are_read_from_where_one_left_off() -> None:
     for number in range(3):
         log.add("message", bot_id=1, chat_id=number % 2, at=NOON, details={"n": number})
     assert [event["n"] for event in log.after(1)] == [1, 2]
-    assert [event["n"] for event in log.after(0, chat_id=0)] == [0, 2]
+    assert [event["n"] for event in log.after(0, chats={0})] == [0, 2]
     assert log.after(3) == []
     assert [event["n"] for event in log.after(99)] == [0, 1, 2]
 

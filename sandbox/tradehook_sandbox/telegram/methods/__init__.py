@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from tradehook_sandbox.telegram.bots import Bot
-from tradehook_sandbox.telegram.methods import about, chats, editing, menus, sending
+from tradehook_sandbox.telegram.methods import about, chats, editing, members, menus, sending
 from tradehook_sandbox.telegram.methods.arguments import Arguments
 from tradehook_sandbox.telegram.world import World
 
@@ -27,10 +27,15 @@ METHODS: Mapping[str, Method] = {
     "getmycommands": menus.get_my_commands,
     "deletemycommands": menus.delete_my_commands,
     "getchat": chats.get_chat,
+    "getchatmember": members.get_chat_member,
+    "getchatadministrators": members.get_chat_administrators,
+    "getchatmembercount": members.get_chat_member_count,
+    "leavechat": members.leave_chat,
     "sendchataction": chats.send_chat_action,
     "getfile": chats.get_file,
     "sendmessage": sending.send_message,
     "sendphoto": sending.send_photo,
+    "senddocument": sending.send_document,
     "answercallbackquery": sending.answer_callback_query,
     "editmessagetext": editing.edit_message_text,
     "editmessagecaption": editing.edit_message_caption,

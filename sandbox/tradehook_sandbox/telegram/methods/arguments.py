@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What a bot sent along: text by name, uploaded files by name."""
+    """What a bot sent along: text, uploaded files and what those are called, each by the argument's name."""
 
     values: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
+    file_names: Mapping[str, str] = field(default_factory=dict)
 
     def text(self, name: str) -> str:
         """The argument, or an empty string."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tradehook_sandbox.telegram.people import User
 from tradehook_sandbox.telegram.shapes import bad_request
 
 if TYPE_CHECKING:
@@ -20,14 +21,14 @@ ACTIONS = frozenset({
 
 
 def get_chat(world: World, bot: Bot, arguments: Arguments) -> Json:
-    """The private chat's `ChatFullInfo`. See: https://core.telegram.org/bots/api#getchat."""
+    """The chat's `ChatFullInfo`. See: https://core.telegram.org/bots/api#getchat."""
     chat = world.chat(bot, arguments.chat_id(), to_write=False)
     no_gifts = dict.fromkeys(
         ("unlimited_gifts", "limited_gifts", "unique_gifts", "premium_subscription", "gifts_from_channels"), False
     )
     return {
         **chat.as_chat(),
-        "active_usernames": [chat.username] if chat.username else [],
+        **({"active_usernames": [chat.username]} if isinstance(chat, User) and chat.username else {}),
         "accent_color_id": chat.id % 7,
         "max_reaction_count": 11,
         "accepted_gift_types": no_gifts,
@@ -44,13 +45,13 @@ def send_chat_action(world: World, bot: Bot, arguments: Arguments) -> bool:
 
 
 def get_file(_world: World, bot: Bot, arguments: Arguments) -> Json:
-    """Where the bot can load a photo it sent. See: https://core.telegram.org/bots/api#getfile."""
-    photo = bot.photos.get(arguments.text("file_id"))
-    if photo is None:
+    """Where the bot can load a file it sent. See: https://core.telegram.org/bots/api#getfile."""
+    file = bot.file(arguments.text("file_id"))
+    if file is None:
         raise bad_request("invalid file_id")
     return {
-        "file_id": photo.file_id,
-        "file_unique_id": photo.unique_id,
-        "file_size": len(photo.content),
-        "file_path": f"photos/{photo.file_id}",
+        "file_id": file.file_id,
+        "file_unique_id": file.unique_id,
+        "file_size": len(file.content),
+        "file_path": file.path,
     }

@@ -32,18 +32,18 @@ def edit_message_text(world: World, bot: Bot, arguments: Arguments) -> Json:
     )
     keyboard = parse_markup(arguments.text("reply_markup"), inline_only=True).inline
     message = _own(world, bot, arguments)
-    if message.photo is not None:
+    if message.has_caption:
         raise bad_request("there is no text in the message to edit")
     return world.edit(bot, message, content=content, keyboard=keyboard).as_api()
 
 
 def edit_message_caption(world: World, bot: Bot, arguments: Arguments) -> Json:
-    """The photo has the new caption, and only the keyboard sent along.
+    """The photo or document has the new caption, and only the keyboard sent along.
 
     See: https://core.telegram.org/bots/api#editmessagecaption.
 
     Raises:
-        ApiError: as for a text; or the message is no photo.
+        ApiError: as for a text; or the message has no place for a caption.
     """
     content = caption_text(
         arguments.text("caption"),
@@ -52,7 +52,7 @@ def edit_message_caption(world: World, bot: Bot, arguments: Arguments) -> Json:
     )
     keyboard = parse_markup(arguments.text("reply_markup"), inline_only=True).inline
     message = _own(world, bot, arguments)
-    if message.photo is None:
+    if not message.has_caption:
         raise bad_request("there is no caption in the message to edit")
     return world.edit(bot, message, content=content, keyboard=keyboard).as_api()
 

@@ -249,11 +249,15 @@ class Conversation:
             self.screen.show(*buttons_of(message))
 
     def _saved(self, message: SeenMessage) -> str | None:
-        """The photo is in a file; returns its path."""
-        if message.photo is None:
+        """The photo or document is in a file; returns its path."""
+        if message.photo is not None:
+            content = self.remote.photo(message.photo["file_id"])
+            ending = "." + message.photo["media_type"].rpartition("/")[2]
+        elif message.document is not None:
+            content = self.remote.document(message.document["file_id"])
+            ending = "-" + message.document["file_name"]
+        else:
             return None
-        content = self.remote.photo(message.photo["file_id"])
-        ending = message.photo["media_type"].rpartition("/")[2]
-        with tempfile.NamedTemporaryFile(prefix="tradehook-", suffix=f".{ending}", delete=False) as file:
+        with tempfile.NamedTemporaryFile(prefix="tradehook-", suffix=ending, delete=False) as file:
             file.write(content)
         return str(Path(file.name))

@@ -81,6 +81,13 @@ class Remote:
             _decoded(status, content)
         return content
 
+    def document(self, file_id: str) -> bytes:
+        """The bytes of a document."""
+        status, content = self._send("GET", f"/documents/{quote(file_id)}")
+        if status != http.client.OK:
+            _decoded(status, content)
+        return content
+
     def _send(
         self, method: str, target: str, *, body: bytes | None = None, timeout: float = PATIENCE_SECONDS
     ) -> tuple[int, bytes]:

@@ -69,11 +69,14 @@ def headline(message: SeenMessage, remark: str = "") -> Text:
 
 
 def content_of(message: SeenMessage, photo_path: str | None = None) -> list[Text]:
-    """The picture's path, the text, the buttons."""
+    """The picture's or the file's path, the text, the buttons."""
     parts: list[Text] = []
     if message.photo is not None:
         size = f"{message.photo['width']}x{message.photo['height']}"
-        parts.append(Text(f"[photo {size}, {photo_path or 'not saved'}]", style="magenta"))
+        parts.append(Text(f"[picture {size}, {photo_path or 'not saved'}]", style="magenta"))
+    if message.document is not None:
+        name, size = message.document["file_name"], message.document["file_size"]
+        parts.append(Text(f"[file {name}, {size} bytes, {photo_path or 'not saved'}]", style="magenta"))
     if message.text:
         parts.append(styled(message.text, message.entities))
     return parts + buttons_of(message)

@@ -19,11 +19,15 @@ class Button:
     data: str | None
     url: str | None
     copies: str | None
+    style: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SeenMessage:
-    """A message as it stood when it was read; a later edit makes another one with the same id."""
+    """A message as it stood when it was read; a later edit makes another one with the same id.
+
+    `user` is who Telegram says sent it, `thread` the topic, `service` what the group itself said.
+    """
 
     id: int
     chat: int
@@ -38,6 +42,10 @@ class SeenMessage:
     edits: int
     edited_at: str | None
     deleted: bool
+    document: Json | None = None
+    user: int | None = None
+    thread: int | None = None
+    service: Json | None = None
 
     @property
     def pressable(self) -> tuple[Button, ...]:
@@ -58,7 +66,11 @@ def seen_message(message: Json) -> SeenMessage:
         buttons=tuple(Button(**button) for button in message["buttons"]),
         reply_keyboard=message["reply_keyboard"],
         photo=message["photo"],
+        document=message["document"],
         edits=message["edits"],
         edited_at=message["edited_at"],
         deleted=message["deleted"],
+        user=message["user"],
+        thread=message["thread"],
+        service=message["service"] or None,
     )

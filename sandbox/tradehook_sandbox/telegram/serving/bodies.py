@@ -60,6 +60,7 @@ async def read_arguments(request: Request) -> Arguments:
     body = await read_body(request)
     values: dict[str, str] = dict(request.query_params)
     files: dict[str, bytes] = {}
+    names: dict[str, str] = {}
     content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if content_type == "application/json":
         decoded = read_json(body)
@@ -69,11 +70,11 @@ async def read_arguments(request: Request) -> Arguments:
     elif content_type == "application/x-www-form-urlencoded":
         values |= _form(body)
     elif content_type == "multipart/form-data":
-        fields, files = await _multipart(request, body)
+        fields, files, names = await _multipart(request, body)
         values |= fields
     if not all(map(_is_utf8, values.values())):
         raise BodyError("strings must be encoded in UTF-8")
-    return Arguments(values, files)
+    return Arguments(values, files, names)
 
 
 def read_json(body: bytes) -> Any:
@@ -116,7 +117,7 @@ def _form(body: bytes) -> dict[str, str]:
     return dict(pairs)
 
 
-async def _multipart(request: Request, body: bytes) -> tuple[dict[str, str], dict[str, bytes]]:
+async def _multipart(request: Request, body: bytes) -> tuple[dict[str, str], dict[str, bytes], dict[str, str]]:
     async def once() -> AsyncGenerator[bytes, None]:
         yield body
 
@@ -129,12 +130,14 @@ async def _multipart(request: Request, body: bytes) -> tuple[dict[str, str], dic
         raise BodyError("can't parse multipart body") from None
     values: dict[str, str] = {}
     files: dict[str, bytes] = {}
+    names: dict[str, str] = {}
     try:
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
                 files[name] = await value.read()
+                names[name] = value.filename or ""
             else:
                 values[name] = value
     finally:
         await form.close()
-    return values, files
+    return values, files, names

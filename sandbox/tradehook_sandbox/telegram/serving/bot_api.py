@@ -46,10 +46,12 @@ def bot_routes(world: World) -> list[BaseRoute]:
             bot = world.connect(request.path_params["token"])
         except ApiError as error:
             return JSONResponse(error.body(), status_code=error.code)
-        photo = bot.photos.get(request.path_params["path"].removeprefix("photos/"))
-        if photo is None:
+        folder, _, file_id = request.path_params["path"].partition("/")
+        file = bot.file(file_id)
+        if file is None or file.path != f"{folder}/{file_id}":
             return JSONResponse(ApiError(404, "Not Found").body(), status_code=404)
-        return Response(photo.content, media_type=photo.media_type)
+        # As at Telegram: a file to load, never a page to open.
+        return Response(file.content, media_type="application/octet-stream")
 
     return [
         Route("/bot{token}/{method}", call, methods=["GET", "POST"]),
@@ -75,6 +77,8 @@ class Call:
         """
         if self.method == POLLING:
             return await get_updates(self.world, self.bot, self.arguments, self.request)
+        if self.method.startswith(("send", "edit")) and self.method != "sendchataction":
+            self.world.pace.check(self.bot.id, self.arguments.number("chat_id") or 0, self.world.now())
         return METHODS[self.method](self.world, self.bot, self.arguments)
 
     async def spoiled(self, fault: Fault) -> object:
@@ -111,7 +115,7 @@ async def _called(world: World, request: Request) -> object:
     except BodyError as error:
         raise ApiError(error.status, f"{error.prefix}{error.reason}") from None
     call = Call(world, bot, method, arguments, request)
-    fault = world.faults.take(bot.id, method)
+    fault = world.faults.take(bot.id, method, arguments.number("chat_id"))
     if fault is None:
         return await call.done()
     log.info("bot %s, %s: staged fault %s", bot.id, method, fault.kind)

@@ -5,14 +5,14 @@ It is not part of Telegram. Errors are `{"error": "a sentence"}` with 400, 404 o
 
 from __future__ import annotations
 
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from tradehook_sandbox.telegram import persons
-from tradehook_sandbox.telegram.faults import Fault, FaultKind
+from tradehook_sandbox.telegram.gatherings import group_meant
 from tradehook_sandbox.telegram.people import User, id_of
 from tradehook_sandbox.telegram.readings import (
     integer_in,
@@ -23,7 +23,7 @@ from tradehook_sandbox.telegram.readings import (
     truth_in,
 )  # fmt: skip
 from tradehook_sandbox.telegram.serving.addressing import bot_meant
-from tradehook_sandbox.telegram.serving.bodies import BodyError, read_body, read_json
+from tradehook_sandbox.telegram.serving.answering import answering, object_in
 from tradehook_sandbox.telegram.serving.waiting import until
 from tradehook_sandbox.telegram.shapes import PersonError
 
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 PREFIX = "/_sandbox/telegram"
 LONGEST_POLL = 50.0
-ERRORS = range(400, 600)
-RETRY_AFTER = range(86401)
 
 
 class PersonApi:
@@ -59,18 +57,16 @@ class PersonApi:
             ("GET", "/transcript", self.transcript),
             ("GET", "/events", self.events),
             ("GET", "/photos/{file_id}", self.photo),
+            ("GET", "/documents/{file_id}", self.document),
             ("GET", "/bots", self.bots),
             ("POST", "/bots", self.register_bot),
             ("GET", "/commands", self.commands),
-            ("GET", "/faults", self.list_faults),
-            ("POST", "/faults", self.add_fault),
-            ("DELETE", "/faults", self.clear_faults),
         ]
-        return [Route(PREFIX + path, _answering(handler), methods=[method]) for method, path, handler in table]
+        return [Route(PREFIX + path, answering(handler), methods=[method]) for method, path, handler in table]
 
     async def say(self, request: Request) -> object:
         """The text was sent; answers with the message, the event number to read on from, and whether the bot polls."""
-        body = await _object(request)
+        body = await object_in(request)
         text = text_in(body, "text")
         if text is None:
             raise PersonError(400, "text is missing")
@@ -84,13 +80,17 @@ class PersonApi:
             forwarded_from=_forwarded(body),
             via_bot="some_bot" if body.get("via_bot") is True else text_in(body, "via_bot", longest=64),
             reply_to=integer_in(body, "reply_to"),
+            topic=integer_in(body, "topic"),
+            is_anonymous=truth_in(body, "anonymous"),
+            as_channel=text_in(body, "as_channel", longest=64),
         )
-        message = persons.say(self.world, bot, person, saying)
+        group = None if body.get("chat") is None else group_meant(bot, body["chat"])
+        message = persons.say(self.world, bot, person, saying, group=group)
         return {"message": message.as_transcript(), **self._after(bot)}
 
     async def tap(self, request: Request) -> object:
         """The button was pressed (or data forged); answers with the press and the event number to read on from."""
-        body = await _object(request)
+        body = await object_in(request)
         message_id = integer_in(body, "message_id")
         if message_id is None:
             raise PersonError(400, "message_id is missing")
@@ -109,7 +109,7 @@ class PersonApi:
 
     async def block(self, request: Request) -> object:
         """The person has blocked the bot, or unblocked it with `"blocked": false`."""
-        body = await _object(request)
+        body = await object_in(request)
         bot = bot_meant(self.world, body.get("token"))
         person = person_in(body.get("user", "you"), bot)
         persons.set_blocked(self.world, bot, person, blocked=truth_in(body, "blocked", default=True))
@@ -136,14 +136,18 @@ class PersonApi:
         return {"messages": messages, "presses": presses, "next": self.world.events.last}
 
     async def events(self, request: Request) -> object:
-        """What happened after event `since`; waits up to `timeout` seconds for something to happen."""
+        """What happened after event `since`, in `chat` or wherever `user` is; waits up to `timeout` seconds for it."""
         query = dict(request.query_params)
         since, chat = integer_in(query, "since") or 0, _chat(query)
         bot_id = bot_meant(self.world, query["token"]).id if query.get("token") else None
         timeout = number_in(query, "timeout", default=0.0, largest=LONGEST_POLL)
+        user_id = person_in(query["user"]).id if query.get("user") else None
 
         def ready() -> list[Json] | None:
-            return self.world.events.after(since, bot_id=bot_id, chat_id=chat) or None
+            chats = None if chat is None else {chat}
+            if user_id is not None:
+                chats = self._seen_by(user_id) if chats is None else chats & self._seen_by(user_id)
+            return self.world.events.after(since, bot_id=bot_id, chats=chats) or None
 
         found = await until(ready, world=self.world, request=request, timeout_seconds=timeout)
         return {"events": found or [], "next": self.world.events.last, "stopping": self.world.stopped}
@@ -156,13 +160,25 @@ class PersonApi:
                 return Response(photo.content, media_type=photo.media_type)
         raise PersonError(404, "there is no photo of that id")
 
+    async def document(self, request: Request) -> object:
+        """The bytes of a document, to be saved: a browser never opens it as a page of ours."""
+        for bot in self.world.bots.values():
+            document = bot.documents.get(request.path_params["file_id"])
+            if document is not None:
+                headers = {
+                    "Content-Disposition": f"attachment; filename*=UTF-8''{quote(document.name)}",
+                    "X-Content-Type-Options": "nosniff",
+                }
+                return Response(document.content, media_type="application/octet-stream", headers=headers)
+        raise PersonError(404, "there is no document of that id")
+
     async def bots(self, _request: Request) -> object:
         """The bots known here."""
         return {"bots": [bot.as_listed(self.world.now()) for bot in self.world.bots.values()]}
 
     async def register_bot(self, request: Request) -> object:
         """The bot is known, under the given `username` and `name`, before it connects; BotFather's part."""
-        body = await _object(request)
+        body = await object_in(request)
         if body.get("token") in (None, ""):
             raise PersonError(400, "token is missing: the bot's token or id")
         username, name = text_in(body, "username", longest=32), text_in(body, "name", longest=64)
@@ -184,66 +200,13 @@ class PersonApi:
         shown = bot.commands.shown_to(chat or 0, person.language_code if person else None)
         return {"commands": shown, "menus": bot.commands.everything()}
 
-    async def list_faults(self, _request: Request) -> object:
-        """The faults still to come."""
-        return {"faults": [fault.as_json() for fault in self.world.faults.waiting]}
-
-    async def add_fault(self, request: Request) -> object:
-        """The fault waits for the next calls of its method."""
-        body = await _object(request)
-        method = text_in(body, "method", longest=64)
-        kind = text_in(body, "kind", longest=64)
-        if not method or kind not in set(FaultKind):
-            raise PersonError(400, f"a fault has a method (or *) and a kind, one of: {', '.join(FaultKind)}")
-        times, status = integer_in(body, "times"), integer_in(body, "status")
-        retry_after = integer_in(body, "retry_after")
-        if times is not None and times < 1:
-            raise PersonError(400, "times must be 1 or more")
-        if status is not None and status not in ERRORS:
-            raise PersonError(400, "status must be a number from 400 to 599")
-        if retry_after is not None and retry_after not in RETRY_AFTER:
-            raise PersonError(400, "retry_after must be a number of seconds from 0 to 86400")
-        fault = Fault(
-            method=method.lower(),
-            kind=FaultKind(kind),
-            times=1 if times is None else times,
-            status=502 if status is None else status,
-            description=text_in(body, "description", longest=500) or _usual(status or 502),
-            retry_after=1 if retry_after is None else retry_after,
-            seconds=number_in(body, "seconds", default=30.0, largest=600.0),
-            bot_id=bot_meant(self.world, body["token"]).id if body.get("token") else None,
-        )
-        self.world.faults.waiting.append(fault)
-        return {"faults": [fault.as_json() for fault in self.world.faults.waiting]}
-
-    async def clear_faults(self, _request: Request) -> object:
-        """No fault is to come."""
-        self.world.faults.waiting.clear()
-        return {"faults": []}
+    def _seen_by(self, user_id: int) -> set[int]:
+        """The private chat of this person, and the groups they are in."""
+        groups = (group for bot in self.world.bots.values() for group in bot.groups.values())
+        return {user_id, *(group.id for group in groups if user_id in group.people)}
 
     def _after(self, bot: Bot) -> Json:
         return {"next": self.world.events.last, "bot": bot.as_listed(self.world.now())}
-
-
-def _answering(handler: Callable[[Request], Awaitable[object]]) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        try:
-            result = await handler(request)
-        except PersonError as error:
-            return JSONResponse({"error": error.message}, status_code=error.status)
-        return result if isinstance(result, Response) else JSONResponse(result)
-
-    return endpoint
-
-
-async def _object(request: Request) -> Json:
-    try:
-        body: Any = read_json(await read_body(request))
-    except BodyError as error:
-        raise PersonError(error.status, error.reason) from None
-    if not isinstance(body, dict):
-        raise PersonError(400, "a JSON object is expected")
-    return body
 
 
 def _chat(query: Json) -> int | None:
@@ -259,8 +222,3 @@ def _forwarded(body: Json) -> User | None:
     if value is None:
         return person_in("somebody else") if truth_in(body, "forwarded") else None
     return person_in(value)
-
-
-def _usual(status: int) -> str:
-    words = {403: "Forbidden: bot was blocked by the user", 500: "Internal Server Error", 502: "Bad Gateway"}
-    return words.get(status) or (HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error")

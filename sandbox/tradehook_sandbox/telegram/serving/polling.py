@@ -35,7 +35,8 @@ async def get_updates(world: World, bot: Bot, arguments: Arguments, request: Req
     timeout = arguments.within("timeout", 0, LONGEST_POLL, 0)
     bot.last_polled_at = world.now()
     _allow(bot, arguments.text("allowed_updates"))
-    bot.updates.acknowledge(offset, world.now())
+    if not bot.updates.would_acknowledge(offset) or not world.faults.loses_acknowledgement(bot.id):
+        bot.updates.acknowledge(offset, world.now())
     updates = bot.updates.fetch(limit)
     if updates or not timeout:
         return updates
