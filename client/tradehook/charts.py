@@ -105,9 +105,8 @@ def allocation(shares: Sequence[Share], *, title: str, subtitle: str = "", theme
     figure, axes = _page(colours, height=_EDGE + _ROW * max(len(rows), 1))
     with _LOCK:
         _head(figure, title, subtitle, colours)
-        longest = max([Decimal(1), *(row.percent for row in rows), *(row.target or Decimal(0) for row in rows)])
         for place, row in enumerate(rows):
-            _bar(axes, row, hue=_HUES[place % len(_HUES)], top=-place, longest=float(longest), colours=colours)
+            _bar(axes, row, hue=_HUES[place % len(_HUES)], top=-place, colours=colours)
         axes.set_xlim(0, 1)
         axes.set_ylim(-max(len(rows), 1) + 0.72, 0.72)
         axes.axis("off")
@@ -140,7 +139,7 @@ def price_line(
         raise ValueError("a line needs two points")
     colours = _THEMES[theme]
     figure, axes = _page(colours, height=5.6)
-    prices = [float(point.price) for point in points]
+    prices = [_length(point.price) for point in points]
     hue = colours.up if points[-1].price >= points[0].price else colours.down
     with _LOCK:
         times = _places([point.at for point in points])
@@ -189,9 +188,11 @@ def worth_line(
     last = days[-1].parts
     symbols = sorted({symbol for day in days for symbol in day.parts}, key=lambda name: -last.get(name, Decimal(0)))
     shown, rest = symbols[: _MOST_ROWS - 1], symbols[_MOST_ROWS - 1 :]
-    layers = {symbol: [float(day.parts.get(symbol, 0)) for day in days] for symbol in shown}
+    layers = {symbol: [_length(day.parts.get(symbol, 0)) for day in days] for symbol in shown}
     if rest:
-        layers["others"] = [float(sum((day.parts.get(each, Decimal(0)) for each in rest), Decimal(0))) for day in days]
+        layers["others"] = [
+            _length(sum((day.parts.get(each, Decimal(0)) for each in rest), Decimal(0))) for day in days
+        ]
     with _LOCK:
         times = _places([day.at for day in days])
         hue = colours.up if days[-1].total >= days[0].total else colours.down
@@ -199,7 +200,7 @@ def worth_line(
         axes.stackplot(
             times, list(layers.values()), colors=[*_HUES][: len(layers)], edgecolor=colours.ground, linewidth=1.2
         )
-        axes.set_ylim(0, float(max(day.total for day in days)) * 1.06 or 1.0)
+        axes.set_ylim(0, _length(max(day.total for day in days)) * 1.06 or 1.0)
         _money_axis(axes, colours)
         _time_axis(figure, axes, [day.at for day in days], zone, colours)
         _fit(figure, axes, top=1.25, bottom=1.3 if len(layers) > 4 else 1.0, left=0.95, right=0.2)
@@ -208,6 +209,11 @@ def worth_line(
 
 
 # --- parts of a picture -----------------------------------------------------------------------------------------
+
+
+def _length(value: Decimal | float) -> float:
+    """How far it reaches on the paper, and nothing else: no money is counted with it."""
+    return float(value)  # a length in dots
 
 
 def _page(colours: _Colours, *, height: float) -> tuple[Figure, Axes]:
@@ -242,9 +248,9 @@ def _png(figure: Figure) -> bytes:
     return kept.getvalue()
 
 
-def _bar(axes: Axes, row: Share, *, hue: str, top: int, longest: float, colours: _Colours) -> None:
+def _bar(axes: Axes, row: Share, *, hue: str, top: int, colours: _Colours) -> None:
     """An asset in two lines: its words, and below them how much of the whole it is, with a mark at its target."""
-    scale = 0.97 / longest
+    scale = 0.01  # the track is the whole, so what is filled is the share
     line, bar = top + 0.42, top + 0.06
     say: dict[str, Any] = {"va": "center", "parse_math": False}
     name = axes.text(0, line, _cut(row.symbol, 10), color=colours.ink, size=20, weight="bold", ha="left", **say)
@@ -263,9 +269,9 @@ def _bar(axes: Axes, row: Share, *, hue: str, top: int, longest: float, colours:
         color=colours.pale, size=16, ha="right", va="center", parse_math=False,
     )  # fmt: skip
     axes.barh(bar, 1, height=0.24, color=colours.track, linewidth=0)
-    axes.barh(bar, max(float(row.percent), 0.0) * scale, height=0.24, color=hue, linewidth=0)
+    axes.barh(bar, max(_length(row.percent), 0.0) * scale, height=0.24, color=hue, linewidth=0)
     if row.target is not None:
-        at = min(max(float(row.target) * scale, 0.003), 0.997)
+        at = min(max(_length(row.target) * scale, 0.003), 0.997)
         axes.plot([at, at], [bar - 0.16, bar + 0.16], color=colours.ground, linewidth=8, solid_capstyle="butt")
         axes.plot([at, at], [bar - 0.16, bar + 0.16], color=colours.ink, linewidth=3.6, solid_capstyle="butt")
 
@@ -314,7 +320,7 @@ def _time_axis(figure: Figure, axes: Axes, times: Sequence[datetime], zone: tzin
 def _places(times: Sequence[datetime]) -> list[float]:
     """Times as places on an axis."""
     dates: Any = import_module("matplotlib.dates")
-    return [float(place) for place in dates.date2num([*times])]
+    return [_length(place) for place in dates.date2num([*times])]
 
 
 def _money_axis(axes: Axes, colours: _Colours) -> None:

@@ -59,24 +59,46 @@ class Trading:
         with reading(self._engine) as connection:
             return [{"scope": row.scope, **_told(row)} for row in connection.execute(_by_scope())]
 
-    def set(self, state: str, *, by: str, why: str = "", scope: str = EVERYWHERE, may_loosen: bool = True) -> None:
+    def set(
+        self,
+        state: str,
+        *,
+        by: str,
+        why: str = "",
+        scope: str = EVERYWHERE,
+        may_loosen: bool = True,
+        since: str | None = None,
+    ) -> None:
         """Freeze (`HALTED`), let only sells into money through (`REDUCING`) or resume (`NORMAL`) a scope.
 
-        `may_loosen=False` is for who may stop trading and may not let it go on.
+        Args:
+            state: what holds from now on.
+            by: who says so.
+            why: their reason.
+            scope: everything, or one account.
+            may_loosen: `False` is for who may stop trading and may not let it go on.
+            since: the `changed_at` of the state that was looked at: another one that came meanwhile stays.
 
         Raises:
             InvalidInput: there is no such state.
-            GuardRefused: `rule` is `resume`: it would let through what is stopped now.
+            GuardRefused: `rule` is `resume`: it would let through what is stopped now, or it was changed meanwhile.
         """
         words = [str(word) for word in TradingState]
         if state not in words:
             raise InvalidInput(f"{state[:20]!r} is no trading state: write {', '.join(words)}.")
         with writing(self._engine) as connection:
             row = find(connection, scope)
-            if not may_loosen and row is not None and words.index(state) < words.index(row.state):
-                since = f"since {clock_of(row.changed_at)} by {row.changed_by}{': ' + row.why if row.why else ''}"
+            if since is not None and row is not None and row.changed_at != since:
                 raise GuardRefused(
-                    f"Trading is {row.state} {since}. Only a person lifts that: `tradehook resume`"
+                    f"Trading was set to {row.state} by {row.changed_by} at {clock_of(row.changed_at)}, after you "
+                    "looked. It stays so.",
+                    rule="resume",
+                    actual=row.state,
+                )
+            if not may_loosen and row is not None and words.index(state) < words.index(row.state):
+                told = f"since {clock_of(row.changed_at)} by {row.changed_by}{': ' + row.why if row.why else ''}"
+                raise GuardRefused(
+                    f"Trading is {row.state} {told}. Only a person lifts that: `tradehook resume`"
                     f"{'' if scope == EVERYWHERE else ' --account-only'}, or /resume in chat.",
                     rule="resume",
                     actual=row.state,

@@ -364,6 +364,13 @@ def test_no_such_trading_state_and_nothing_changes(journal):
         assert "by ann: too much. Only a person lifts that" in caught.value.message
         assert flag in caught.value.message
     journal.trading.set("HALTED", by="bot", may_loosen=False)
+    before = journal.trading.get()["changed_at"]
+    journal.trading.set("HALTED", by="ann", why="again")
+    with pytest.raises(GuardRefused, match=r"set to HALTED by ann at .*, after you looked"):
+        journal.trading.set("NORMAL", by="bob", since=before)
+    assert journal.trading.get()["state"] == "HALTED"
+    journal.trading.set("NORMAL", by="bob", since=journal.trading.get()["changed_at"])
+    journal.trading.set("HALTED", by="bot", may_loosen=False)
 
 
 # --- doubts -------------------------------------------------------------------------------------------------------
