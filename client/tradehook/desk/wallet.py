@@ -88,14 +88,25 @@ def judge(
     if is_whole(order, base=base, quote=quote) and not rest_is_held:
         return Verdict(OrderStatus.PROBABLY_FILLED, seen)
     if is_canceled:
-        if spent.held <= 0 and not _contradicts(order, base, quote):
-            return Verdict(OrderStatus.CANCELED, f"{seen}; nothing is held for it any more")
-        return Verdict(OrderStatus.CANCELING, seen)
+        return _after_cancel(order, base=base, quote=quote, is_held=spent.held > 0)
     if _contradicts(order, base, quote):
         return Verdict(OrderStatus.CANNOT_TELL, f"{seen}, which this order does not explain")
     if spent.held > 0 or seconds < _SETTLES_SECONDS:
         return Verdict(OrderStatus.ACCEPTED, seen)
     return Verdict(OrderStatus.CANNOT_TELL, f"{seen}, and nothing is held for it")
+
+
+def _after_cancel(order: SizedOrder, *, base: Move, quote: Move, is_held: bool) -> Verdict:
+    """How it stands when the exchange accepted a cancel of it, and the wallet did not move as the whole order would."""
+    seen = _words(order, base, quote)
+    if is_held:
+        return Verdict(OrderStatus.CANCELING, seen)
+    if is_all(order, base=base, quote=quote):
+        # The cancel came too late, or somebody else moved as much: the price is not the one that it was sized at.
+        return Verdict(OrderStatus.CANNOT_TELL, f"{seen}, which is all of it, at a price far from the expected one")
+    if _contradicts(order, base, quote):
+        return Verdict(OrderStatus.CANCELING, seen)
+    return Verdict(OrderStatus.CANCELED, f"{seen}; nothing is held for it any more")
 
 
 def commitment(order: SizedOrder) -> tuple[str, Decimal]:
@@ -117,27 +128,36 @@ def covers(now: Mapping[str, str], orders: Sequence[SizedOrder], order: SizedOrd
     return total - free >= sum(wanted, Decimal(0)) > 0
 
 
-def is_whole(order: SizedOrder, *, base: Move, quote: Move) -> bool:
-    """Whether the wallet moved as the whole order would have moved it, less a fee on what came in."""
-    came, went = (base.total, -quote.total) if order.side is Side.BUY else (quote.total, -base.total)
+def is_all(order: SizedOrder, *, base: Move, quote: Move) -> bool:
+    """Whether as much moved as the order is for, whatever the price was, less a fee on what came in."""
+    is_buy = order.side is Side.BUY
+    came, went = (base.total, -quote.total) if is_buy else (quote.total, -base.total)
     if came <= 0 or went <= 0:
         return False
+    if order.unit is Unit.QUOTE:
+        # A sum of money is traded in whole steps of the base, so a little of it may be left.
+        cost = went if is_buy else came
+        return _within(cost, order.quantity, below=_FEE, above=Decimal(0) if is_buy else _FEE)
+    # Where steps are not published the exchange rounds down to them.
+    return _within(came if is_buy else went, order.quantity, below=_FEE, above=Decimal(0))
+
+
+def is_whole(order: SizedOrder, *, base: Move, quote: Move) -> bool:
+    """Whether the wallet moved as the whole order would have moved it, at a price near the one that it was sized at."""
+    if not is_all(order, base=base, quote=quote):
+        return False
     price = order.price or order.reference_price
+    if price is None:
+        return True
+    is_buy = order.side is Side.BUY
+    came, went = (base.total, -quote.total) if is_buy else (quote.total, -base.total)
     slack = _FEE if order.price is not None else _FEE + _PRICE
     if order.unit is Unit.QUOTE:
-        cost, received = (went, came) if order.side is Side.BUY else (came, went)
-        # A sum of money is traded in whole steps of the base, so a little of it may be left.
-        fits = _within(cost, order.quantity, below=_FEE, above=Decimal(0) if order.side is Side.BUY else _FEE)
-        return fits and (price is None or _within(received, WIDE.divide(cost, price), below=slack, above=slack))
-    quantity = order.quantity
-    if order.side is Side.BUY:
-        is_bought = _within(came, quantity, below=_FEE, above=Decimal(0))
-        return is_bought and (
-            price is None or _within(went, WIDE.multiply(quantity, price), below=Decimal(1), above=slack)
-        )
-    # Where steps are not published the exchange rounds down to them.
-    is_sold = _within(went, quantity, below=_FEE, above=Decimal(0))
-    return is_sold and (price is None or came >= WIDE.multiply(WIDE.multiply(went, price), 1 - slack))
+        cost, received = (went, came) if is_buy else (came, went)
+        return _within(received, WIDE.divide(cost, price), below=slack, above=slack)
+    if is_buy:
+        return _within(went, WIDE.multiply(order.quantity, price), below=Decimal(1), above=slack)
+    return came >= WIDE.multiply(WIDE.multiply(went, price), 1 - slack)
 
 
 def _contradicts(order: SizedOrder, base: Move, quote: Move) -> bool:

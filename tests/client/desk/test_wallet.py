@@ -182,6 +182,20 @@ def test_a_canceled_order_is_canceling_while_anything_is_held_for_it():
     assert status(order(), NOTHING, move("0", "0.5"), is_canceled=True) is OrderStatus.CANCELING
 
 
+@pytest.mark.parametrize(
+    ("wanted", "base", "quote", "says"),
+    [
+        # Found by the machine, seed 101000004: sized at one price, sent an hour later at another, filled, canceled.
+        (SUM, move("0.0098"), move("-499.9"), "cannot_tell"),
+        (MARKET, move("0.01"), move("-800"), "cannot_tell"),
+        (SUM, move("0.0043"), move("-300"), "canceled"),
+        (MARKET, move("0.004"), move("-280"), "canceled"),
+    ],
+)
+def test_what_moved_as_much_as_the_whole_order_was_not_canceled_before_it_was_whole(wanted, base, quote, says):
+    assert status(wanted, base, quote, is_canceled=True) == says
+
+
 @pytest.mark.parametrize(("canceled", "says"), [(False, "accepted"), (True, "canceling")])
 def test_what_must_still_rest_is_said_with_what_is_held_for_it(canceled, says):
     found = judge(order(), base=NOTHING, quote=NOTHING, seconds=100, rests=True, is_canceled=canceled)
