@@ -45,7 +45,7 @@ prove: $(READY) ## Run the long proofs: races and faults by the hundred
 	@$(BIN)/python -m pytest -m prove -s
 
 pins: ## Resolve requirements.lock anew (needs uv)
-	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-header -q pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-strip-extras --no-header -q pyproject.toml -o requirements.lock
 
 clean: ## Remove everything that was made here
 	rm -rf $(VENV) .play dist .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

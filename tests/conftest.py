@@ -15,8 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
+_OF_PROOFS = ("TRADEHOOK_SEED", "TRADEHOOK_STEPS")
 for name in list(os.environ):
-    if name.startswith(("TRADEHOOK_", "AIRFLOW_CONN_", "TELEGRAM_")):
+    if name.startswith(("TRADEHOOK_", "AIRFLOW_CONN_", "TELEGRAM_")) and name not in _OF_PROOFS:
         del os.environ[name]
 
 

@@ -54,17 +54,22 @@ def status(settings: Settings, as_json: Json = False) -> None:
 @app.command("upgrade")
 @with_settings
 def upgrade(settings: Settings, as_json: Json = False) -> None:
-    """Bring the journal to this version. Tasks never do that: run it after an update, with nothing else running."""
+    """Bring the journal to this version, or make one. Tasks never do that: run it with nothing else running."""
     from tradehook.desk import copies
     from tradehook.desk.journal import NEWEST, Journal
 
-    with _looked_at(settings) as engine:
+    engine = copies.find(settings.journal_url)
+    before = None
+    if engine is not None:
         before = copies.status(engine)["version"]
+        engine.dispose()
     Journal.open(settings.journal_url).close()
     if as_json:
         print_json({"from": before, "to": NEWEST})
-        return
-    say(f"The journal is of version {NEWEST}{' already' if before == NEWEST else f'; it was {before}'}.")
+    elif before is None:
+        say(f"There was no journal; now there is one, of version {NEWEST}.")
+    else:
+        say(f"The journal is of version {NEWEST}{' already' if before == NEWEST else f'; it was {before}'}.")
 
 
 @app.command("backup")

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, exists, func, inspect, or_, select, text, update
+from sqlalchemy import delete, exists, func, inspect, make_url, or_, select, text, update
 
-from tradehook.desk import keeping
+from tradehook.desk import keeping, postgres
 from tradehook.desk.events import add_event
 from tradehook.desk.intents import PLACED, State, iso
 from tradehook.desk.schema import open_database, reading, shown, writing
@@ -36,18 +36,30 @@ def open_to_look(url: str) -> Engine:
         InvalidInput: there is none.
         ConfigurationError: the address cannot be used.
     """
+    engine = find(url)
+    if engine is None:
+        where = url.removeprefix("sqlite:///") if url.startswith("sqlite:") else postgres.place(make_url(url))
+        raise InvalidInput(
+            f"There is no journal in {where} yet. The first order makes one, or `tradehook journal upgrade`."
+        )
+    return engine
+
+
+def find(url: str) -> Engine | None:
+    """The same; `None` where there is no journal yet. Raises `ConfigurationError`."""
     if url.startswith("sqlite:////") and not Path(url.removeprefix("sqlite:///")).exists():
-        raise InvalidInput(f"There is no journal at {url.removeprefix('sqlite:///')} yet. The first order makes one.")
+        return None
     engine = open_database(url)
     try:
         with reading(engine) as connection:
             is_there = inspect(connection).has_table("meta") and inspect(connection).has_table("tradehook_version")
-        if not is_there:
-            raise InvalidInput(f"There is no journal in {shown(engine)} yet. The first order makes one.")
     except BaseException:
         engine.dispose()
         raise
-    return engine
+    if is_there:
+        return engine
+    engine.dispose()
+    return None
 
 
 def status(engine: Engine) -> dict[str, Any]:

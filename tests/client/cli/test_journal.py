@@ -32,6 +32,12 @@ def test_status_for_people_and_for_programs(command, url):
     assert found["epoch"] > 0
 
 
+def test_an_upgrade_makes_a_journal_where_there_is_none(command):
+    assert "There was no journal; now there is one" in command("journal", "upgrade")[1]
+    assert "already" in command("journal", "upgrade")[1]
+    assert command("journal", "status")[0] == 0
+
+
 def test_an_upgrade_says_from_where_to_where(command, url, tmp_path):
     from pathlib import Path
 
