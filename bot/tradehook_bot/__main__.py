@@ -24,7 +24,7 @@ app = typer.Typer(
         "TRADEHOOK_TRUE_MARKETS_URL, TRADEHOOK_TRUE_MARKETS_KEY_FILE, TRADEHOOK_JOURNAL_URL); with a file of "
         "accounts, all of its accounts that belong to the environment. The bot's own: "
         "TELEGRAM_TOKEN_FILE, TRADEHOOK_TELEGRAM_URL, TRADEHOOK_BOT_TOLERANCE_PERCENT, TRADEHOOK_BOT_MARKET_SECONDS, "
-        "TRADEHOOK_BOT_LIMIT_SECONDS, TRADEHOOK_BOT_FRESH_SECONDS."
+        "TRADEHOOK_BOT_LIMIT_SECONDS, TRADEHOOK_BOT_FRESH_SECONDS, TRADEHOOK_BOT_HEALTH_PORT."
     ),
     rich_markup_mode=None,
     add_completion=False,
@@ -117,21 +117,18 @@ def check(token_file: TokenFile = None) -> None:
     from tradehook.desk.schema import shown
     from tradehook.errors import GuardRefused
     from tradehook_bot import setup as steps
-    from tradehook_bot.access import Access
     from tradehook_bot.context import bot_id
+    from tradehook_bot.instance import running_words
+    from tradehook_bot.people import People
     from tradehook_bot.settings import read_token
-    from tradehook_bot.store import Store
 
     served, settings = _settings(token_file)
     token = read_token(settings, environment=served.environment)
     typer.echo(f"bot       @{asyncio.run(steps.username_of(settings, token))} at {settings.telegram_url}")
     journal = Journal.open(served.journal_url)
-    users = Access(Store(journal.engine, bot_id=bot_id(token))).users()
-    for user in users:
-        silent = "" if user.is_reachable else ", has blocked the bot"
-        typer.echo(f"user      {user.user_id} {user.name} ({user.role}){silent}")
-    if not users:
-        typer.echo("user      nobody: run `tradehook-bot setup`")
+    people = People.open(journal, token=token)
+    for line in people.lines():
+        typer.echo(line)
     for account in served.settings:
         with connect(account) as client:
             held = client.balances()
@@ -144,9 +141,100 @@ def check(token_file: TokenFile = None) -> None:
     for words in served.left_out:
         typer.echo(f"left out  {words}: this bot serves {served.environment}")
     typer.echo(f"journal   {shown(journal.engine)}")
+    typer.echo(f"process   {running_words(journal.leases, bot_id=bot_id(token))}")
     typer.echo(f"trading   {journal.trading_state()['state']}")
-    if not users:
+    if people.nobody:
         raise typer.Exit(USAGE)
+
+
+@app.command("invite")
+def invite(
+    role: Annotated[str, typer.Argument(help="trade, or view: look, and freeze, and nothing else.")],
+    token_file: TokenFile = None,
+) -> None:
+    """Print a link that lets one more person in, once, within 24 hours."""
+    import asyncio
+
+    from tradehook.desk.journal import Journal
+    from tradehook_bot import setup as steps
+    from tradehook_bot.access import ROLES
+    from tradehook_bot.settings import read_token
+
+    if role not in ROLES:
+        raise ConfigurationError(f"There is no role {role[:40]!r}. Type: tradehook-bot invite {'|'.join(ROLES)}")
+    served, settings = _settings(token_file)
+    token = read_token(settings, environment=served.environment)
+    username = asyncio.run(steps.username_of(settings, token))
+    invitation = steps.invite_as(ROLES[role], Journal.open(served.journal_url), token=token, username=username)
+    typer.echo(steps.how_to_invite(settings, invitation, role=ROLES[role]))
+    _print_qr(invitation.qr())
+
+
+@app.command("people")
+def people(token_file: TokenFile = None) -> None:
+    """Say who may use the bot, in which groups, and which invitations are open."""
+    from tradehook.desk.journal import Journal
+    from tradehook_bot.people import People
+    from tradehook_bot.settings import read_token
+
+    served, settings = _settings(token_file)
+    token = read_token(settings, environment=served.environment)
+    for line in People.open(Journal.open(served.journal_url), token=token).lines():
+        typer.echo(line)
+
+
+@app.command("remove")
+def remove(
+    user: Annotated[int | None, typer.Argument(help="The person's number, as `people` lists it.")] = None,
+    *,
+    group: Annotated[int | None, typer.Option(help="A group's number instead: the bot is used there no more.")] = None,
+    invitations: Annotated[bool, typer.Option("--invitations", help="All open invitations instead.")] = False,
+    token_file: TokenFile = None,
+) -> None:
+    """Take away what was given: a person, a group, or the open invitations. It holds at once, also in a running bot.
+
+    Orders that were sent stay as they are.
+    """
+    import asyncio
+
+    from tradehook.desk.journal import Journal
+    from tradehook_bot.people import People, forget_menu
+    from tradehook_bot.settings import read_token
+
+    if [user is not None, group is not None, invitations].count(True) != 1:
+        raise ConfigurationError("Name one: tradehook-bot remove USER, or --group CHAT, or --invitations.")
+    served, settings = _settings(token_file)
+    token = read_token(settings, environment=served.environment)
+    known = People.open(Journal.open(served.journal_url), token=token)
+    chat = user if user is not None else group
+    done = known.take_back() if chat is None else known.remove(chat) if chat == user else known.remove_group(chat)
+    typer.echo(done.words, err=not done.is_done)
+    if not done.is_done:
+        raise typer.Exit(REFUSED)
+    if chat is not None:
+        asyncio.run(forget_menu(settings, token, chat))
+
+
+totp = typer.Typer(help="Authenticator apps of the bot's people.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(totp, name="totp")
+
+
+@totp.command("reset")
+def reset_totp(user: Annotated[int, typer.Argument(help="The person's number, as `check` lists it.")]) -> None:
+    """Forget somebody's authenticator app, locked or not, so that /totp can set up a new one."""
+    from tradehook.desk.journal import Journal
+    from tradehook_bot.context import bot_id
+    from tradehook_bot.settings import read_token
+    from tradehook_bot.store import Store
+    from tradehook_bot.totp import Totp
+
+    served, settings = _settings(None)
+    token = read_token(settings, environment=served.environment)
+    journal = Journal.open(served.journal_url)
+    if not Totp(Store(journal.engine, bot_id=bot_id(token)), token=token).reset(user):
+        typer.echo(f"User {user} has set up no authenticator app. `tradehook-bot check` lists the people.", err=True)
+        raise typer.Exit(REFUSED)
+    typer.echo(f"Forgotten. User {user} can set up a new one now, with /totp.")
 
 
 def run_bot(token_file: Path | None) -> None:

@@ -81,7 +81,7 @@ def lifetime(sized: SizedOrder, settings: BotSettings) -> timedelta:
     return timedelta(seconds=float(seconds))
 
 
-def check_funds(terms: Terms, balances: Sequence[Balance], *, command: str) -> None:
+def check_funds(terms: Terms, balances: Sequence[Balance], *, command: str, shows_holdings: bool = True) -> None:
     """Refuse what the account clearly cannot pay, before anybody is asked.
 
     Raises:
@@ -94,7 +94,7 @@ def check_funds(terms: Terms, balances: Sequence[Balance], *, command: str) -> N
         what = "costs" if terms.is_buy else "sells"
         raise InvalidInput(
             f"This {what} {_money(needed, symbol)}{' and a fee' if terms.is_buy else ''}, and "
-            f"{_money(there, symbol)} is available.",
+            f"{_money(there, symbol) if shows_holdings else 'less'} is available.",
             suggestions=(f"/{command} {sized.base} max",) if there else (),
         )
 
@@ -114,6 +114,7 @@ def body(
     expires_at: datetime,
     seconds: int,
     notes: Sequence[str] = (),
+    shows_holdings: bool = True,
 ) -> str:
     """The whole question as HTML."""
     sized = terms.sized
@@ -124,7 +125,7 @@ def body(
         *(text(line) for line in _sizing(sized)),
         "",
         *(text(line) for line in (_limit_prices(terms) if sized.price is not None else _market_prices(terms))),
-        text(_after(terms, balances)),
+        *((text(_after(terms, balances)),) if shows_holdings else ()),
         *(text(line) for line in _warnings(terms, balances)),
     ]
     until = good_until(sized, terms.quote, tolerance_percent=tolerance_percent)

@@ -1,7 +1,8 @@
-"""Which account each chat is about, as its person chose. Kept, so that a restart changes nobody's account."""
+"""What each chat chose: its account, its time zone, how much it is told. Kept, so that a restart changes nothing."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select, update
@@ -9,9 +10,26 @@ from sqlalchemy import insert, select, update
 from tradehook.desk.schema import writing
 from tradehook_bot.store import now, stamp
 from tradehook_bot.tables import CHAT
+from tradehook_bot.zones import zone_of
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+    from typing import Any
+
+    from sqlalchemy import Column
+
     from tradehook_bot.store import Store
+
+
+class Loudness(StrEnum):
+    """How much a chat is told without having asked."""
+
+    QUIET = "quiet"
+    """Only what needs a person: doubts, rejections, freezes, approvals, transfers. Those make a sound."""
+    NORMAL = "normal"
+    """Also what is filled or canceled."""
+    ALL = "all"
+    """Everything, with each partial fill and each order that rests."""
 
 
 class Chats:
@@ -24,13 +42,39 @@ class Chats:
 
     def account(self, chat_id: int) -> str | None:
         """The account that was chosen in this chat; `None` when none was."""
-        query = select(CHAT.c.account).where(self._mine, CHAT.c.chat_id == chat_id)
-        with self._store.engine.connect() as connection:
-            return connection.execute(query).scalar_one_or_none()
+        return self._read(chat_id, CHAT.c.account)
 
     def choose(self, chat_id: int, account: str) -> None:
         """From now on this chat is about this account. May be repeated."""
-        chosen = {"account": account, "chosen_at": stamp(now())}
+        self._write(chat_id, account=account, chosen_at=stamp(now()))
+
+    def zone_name(self, chat_id: int) -> str | None:
+        """The name of the zone that was chosen in this chat; `None` when none was."""
+        return self._read(chat_id, CHAT.c.zone)
+
+    def zone(self, chat_id: int) -> tzinfo:
+        """The zone that this chat reads times in; UTC when none was chosen."""
+        return zone_of(self.zone_name(chat_id))
+
+    def set_zone(self, chat_id: int, name: str) -> None:
+        """From now on this chat reads times in this zone, which `read_zone` has checked. May be repeated."""
+        self._write(chat_id, zone=name)
+
+    def loudness(self, chat_id: int) -> Loudness:
+        """How much this chat is told without having asked; normal when nobody said."""
+        found = self._read(chat_id, CHAT.c.loudness)
+        return Loudness(found) if found is not None and found in [*Loudness] else Loudness.NORMAL
+
+    def set_loudness(self, chat_id: int, loudness: Loudness) -> None:
+        """From now on this chat is told so much. May be repeated."""
+        self._write(chat_id, loudness=str(loudness))
+
+    def _read(self, chat_id: int, column: Column[Any]) -> str | None:
+        query = select(column).where(self._mine, CHAT.c.chat_id == chat_id)
+        with self._store.engine.connect() as connection:
+            return connection.execute(query).scalar_one_or_none()
+
+    def _write(self, chat_id: int, **chosen: str) -> None:
         with writing(self._store.engine) as connection:
             done = connection.execute(update(CHAT).where(self._mine, CHAT.c.chat_id == chat_id).values(chosen))
             if done.rowcount == 0:

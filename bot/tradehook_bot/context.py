@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING
 from tradehook.errors import ConfigurationError, GuardRefused
 from tradehook_bot.access import Access
 from tradehook_bot.accounts import Account, Served
+from tradehook_bot.airflow.link import AirflowLink
 from tradehook_bot.chats import Chats
+from tradehook_bot.groups import Groups
+from tradehook_bot.notices import Notices
 from tradehook_bot.order_messages import OrderMessages
 from tradehook_bot.outbox import Outbox
-from tradehook_bot.proposals import Proposals
+from tradehook_bot.price_alerts import PriceAlerts
+from tradehook_bot.proposals import Proposals, Where
 from tradehook_bot.store import Store
+from tradehook_bot.totp import Totp
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Coroutine
-    from datetime import datetime
+    from datetime import datetime, tzinfo
     from typing import Any
 
     from telegram import InlineKeyboardMarkup
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from tradehook.desk.intents import Intent
     from tradehook.desk.journal import Journal
     from tradehook.settings import Settings
+    from tradehook_bot.instance import Instance
     from tradehook_bot.replies import Voice
     from tradehook_bot.settings import BotSettings
 
@@ -41,14 +47,26 @@ class House:
     journal: Journal
     store: Store
     access: Access
+    groups: Groups
     chats: Chats
     proposals: Proposals
+    totp: Totp
     order_messages: OrderMessages
     outbox: Outbox
+    notices: Notices
+    price_alerts: PriceAlerts
+    instance: Instance = field(init=False)
+    """This process's claim to be the one that speaks for the bot. Set when the application is built."""
+    airflow: AirflowLink | None = None
+    """The Airflow that chat knows; none where none is set."""
+    may_send: Callable[[], bool] = field(default=lambda: True)
+    """Whether this process is the one that speaks for the bot; the lock says."""
     voice: Voice = field(init=False)
     """Set when the application is built."""
     look: Callable[[], Coroutine[Any, Any, None]] = field(init=False)
     """Tell what is new in the journal now, rather than at the next tick. Set when the application is built."""
+    sweep_age: Callable[[Account], float] = field(init=False)
+    """How many seconds ago all that is open in an account was looked after. Set when the application is built."""
     hurry: Callable[[Account], None] = field(init=False)
     """Look at an account's open orders more often for a moment. Set when the application is built."""
     in_background: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = field(init=False)
@@ -74,10 +92,15 @@ class House:
             journal=journal,
             store=store,
             access=Access(store),
+            groups=Groups(store),
             chats=Chats(store),
             proposals=Proposals(store),
+            totp=Totp(store, token=token),
             order_messages=OrderMessages(store),
             outbox=Outbox(store),
+            notices=Notices(store),
+            price_alerts=PriceAlerts(store),
+            airflow=AirflowLink(settings.airflow, store) if settings.airflow is not None else None,
         )
 
     @property
@@ -130,6 +153,13 @@ class House:
             return Choice(first, f"There are several live accounts ({names}), and none was chosen in this chat.")
         return Choice(first)
 
+    async def shows_holdings(self, where: Where) -> bool:
+        """Whether what is held may be told there: in private, and in groups in which somebody allowed it."""
+        if where.chat_id == where.user_id:
+            return True
+        group = await self.store.do(self.groups.allowed, where.chat_id, where.thread_id)
+        return group is not None and group.shows_holdings
+
     async def is_frozen(self) -> bool:
         """Whether nothing new may be sent."""
         return (await self.store.do(self.journal.trading_state))["state"] != "NORMAL"
@@ -153,7 +183,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One command from somebody who may use the bot, in their private chat."""
+    """One command from somebody who may use the bot, in their private chat or a group that it was let into."""
 
     house: House
     account: Account
@@ -167,14 +197,34 @@ class Ask:
     text: str
     """The command as it was typed."""
     sent_at: datetime
+    thread_id: int | None = None
+    """The topic, in a forum."""
+    chat_title: str = ""
+    """What a group is called."""
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody else reads the answer: only there is a chat's number its person's."""
+        return self.chat_id == self.user_id
+
+    @property
+    def where(self) -> Where:
+        """Who asks, and where an answer counts."""
+        return Where(self.user_id, self.chat_id, self.thread_id)
 
     async def reply(self, body: str, *, keyboard: InlineKeyboardMarkup | None = None) -> int:
         """Answer in the chat about its account, and return the message's number."""
-        return await self.house.voice.say(self.chat_id, body, account=self.account.name, keyboard=keyboard)
+        return await self.house.voice.say(
+            self.chat_id, body, account=self.account.name, keyboard=keyboard, thread_id=self.thread_id
+        )
+
+    async def zone(self) -> tzinfo:
+        """The zone that this chat reads times in."""
+        return await self.house.store.do(self.house.chats.zone, self.chat_id)
 
     async def reply_of_all(self, body: str, *, keyboard: InlineKeyboardMarkup | None = None) -> int:
         """The same for an answer that is about every account, or about none."""
-        return await self.house.voice.say(self.chat_id, body, keyboard=keyboard)
+        return await self.house.voice.say(self.chat_id, body, keyboard=keyboard, thread_id=self.thread_id)
 
     def check_chosen(self) -> None:
         """Refuse to order while it is open which account is meant.

@@ -57,7 +57,9 @@ class Failures:
         if not isinstance(error, Forbidden) and update.effective_chat is not None:
             # Only what passed the gate comes here: the gate answers for itself.
             try:
-                await self._house.voice.say(update.effective_chat.id, _sentence(update, error_id))
+                await self._house.voice.say(
+                    update.effective_chat.id, _sentence(update, error_id), thread_id=_topic(update)
+                )
             except TelegramError as second:
                 _log.warning("The person could not be told of error %s: %s", error_id, second)
         raise ApplicationHandlerStop
@@ -108,6 +110,12 @@ def words_for(error: TradehookError, *, example: str = "") -> str:
     elif isinstance(error, InvalidInput) and example and error.details.get("needs_example", True):
         body += f"\nFor example: {code(example)}"
     return body
+
+
+def _topic(update: Update) -> int | None:
+    """The topic of a forum in which it was asked."""
+    message = update.effective_message
+    return message.message_thread_id if message is not None and message.is_topic_message else None
 
 
 def _sentence(update: Update, error_id: str) -> str:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tradehook import render
 from tradehook.amounts import plain
 from tradehook.desk.intents import State, error_from_dict
 from tradehook.models import OrderStatus
+from tradehook.transfers import SizedTransfer
 from tradehook_bot.failures import words_for
 from tradehook_bot.order_messages import SUBMITTING
+from tradehook_bot.outbox import Weight
 from tradehook_bot.replies import bold, code, text
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tradehook.desk.intents import Intent
+
+TOLD = ("order", "transfer")
+"""The kinds of intent that there is something to tell of; a plan is told by its legs."""
+QUICK = timedelta(seconds=10)
+"""Whoever confirmed still looks at the message, which says it: what is filled by then needs no new one."""
 
 UNTOLD = (OrderStatus.ACCEPTED, OrderStatus.CANNOT_TELL)
 """How an order stands of which the exchange tells no more: what became of it shows in the wallet, if anywhere."""
@@ -25,7 +35,9 @@ def key(intent: Intent) -> str:
     """What is told, as a key: the same state and filled quantity are the same news."""
     if intent.reads_as in _UNDER_WAY:
         return SUBMITTING
-    order = intent.last_order
+    order, transfer = intent.last_order, intent.last_transfer
+    if intent.reads_as is State.ACCEPTED and transfer is not None:
+        return str(transfer.status)
     if intent.reads_as is not State.ACCEPTED or order is None:
         return str(intent.reads_as)
     return f"{order.status}:{plain(order.filled) if order.filled else 0}"
@@ -43,6 +55,34 @@ def is_end(intent: Intent) -> bool:
         order = intent.last_order
         return intent.is_final or (order is not None and order.status is OrderStatus.CANNOT_TELL)
     return intent.reads_as in (State.REJECTED, State.UNKNOWN)
+
+
+def weight(intent: Intent, *, at: datetime) -> Weight:
+    """How much the news of it matters at this moment."""
+    order = intent.last_order
+    if intent.kind == "transfer" or intent.reads_as in (State.REJECTED, State.UNKNOWN):
+        return Weight.URGENT
+    if order is None or intent.reads_as is not State.ACCEPTED:
+        return Weight.ROUTINE
+    if order.status in (OrderStatus.FAILED, OrderStatus.CANNOT_TELL, OrderStatus.UNRECOGNIZED):
+        return Weight.URGENT
+    if not intent.is_final:
+        return Weight.ROUTINE
+    if order.status is OrderStatus.CANCELED:
+        return Weight.NEWS if order.filled else Weight.ROUTINE
+    return Weight.NEWS if at - intent.created_at > QUICK else Weight.ROUTINE
+
+
+def is_worth_a_notice(intent: Intent) -> bool:
+    """Whether one that came from elsewhere is told of from now on: it lies in the book, or is over."""
+    is_on_its_way = intent.kind == "transfer" and intent.reads_as is State.ACCEPTED
+    return is_end(intent) or is_resting(intent) or is_on_its_way
+
+
+def is_a_step(intent: Intent) -> bool:
+    """Whether something was done of it since it rested, for those who want to hear everything."""
+    order = intent.last_order
+    return is_end(intent) or (intent.reads_as is State.ACCEPTED and order is not None and bool(order.filled))
 
 
 def is_resting(intent: Intent) -> bool:
@@ -79,9 +119,14 @@ def words(intent: Intent, *, exchange: str, is_from_chat: bool) -> str:
         exchange: its label.
         is_from_chat: whether the reader placed it here; otherwise it says where it came from.
     """
-    deed = render.deed(intent.sized) if intent.sized else "An order"
+    deed = _deed(intent)
     origin = "" if is_from_chat else f"from {render.source_words(intent.source)}"
     match intent.reads_as:
+        case State.ACCEPTED if intent.last_transfer is not None:
+            transfer = intent.last_transfer
+            facts = [f"transfer {code(render.short_id(transfer.transfer_id))}", *([text(origin)] if origin else [])]
+            hash_ = [f"transaction {code(transfer.tx_hash)}"] if transfer.tx_hash else []
+            return "\n".join([bold(f"Transfer {_small(render.transfer_line(transfer))}"), " · ".join(facts), *hash_])
         case State.ACCEPTED if intent.last_order is not None:
             order = intent.last_order
             short = render.short_id(order.order_id)
@@ -91,13 +136,42 @@ def words(intent: Intent, *, exchange: str, is_from_chat: bool) -> str:
             return f"{bold(render.order_line(order))}\n{' · '.join(facts)}"
         case State.REJECTED:
             error = error_from_dict(intent.error or {})
-            because = f"{words_for(error)}\nNothing was traded."
-            return "\n".join([bold(f"Not placed: {deed}"), because, *([text(origin.capitalize())] if origin else [])])
+            verb, done = ("sent", "sent") if intent.kind == "transfer" else ("placed", "traded")
+            because = f"{words_for(error)}\nNothing was {done}."
+            return "\n".join([bold(f"Not {verb}: {deed}"), because, *([text(origin.capitalize())] if origin else [])])
         case State.UNKNOWN:
             fact, *rest = render.unknown_lines(
                 deed, exchange=exchange, sent_at=intent.sending_at, intent_id=intent.intent_id
             )
-            lines = [bold(fact), *(text(line) for line in rest)]
-            return "\n".join([*lines, "/orders · /balance", *([text(origin.capitalize())] if origin else [])])
+            lines = [bold(fact), *(text(line) for line in rest), "/unknown · /orders · /balance"]
+            return "\n".join([*lines, *([text(origin.capitalize())] if origin else [])])
         case _:
             return f"{bold('Submitting')}: {text(deed)}…"
+
+
+def line(intent: Intent) -> str:
+    """The same in one line, as HTML, for a message that tells of several."""
+    order, transfer = intent.last_order, intent.last_transfer
+    match intent.reads_as:
+        case State.ACCEPTED if transfer is not None:
+            return text(f"Transfer {_small(render.transfer_line(transfer))}")
+        case State.ACCEPTED if order is not None:
+            short = text(render.short_id(order.order_id))
+            is_live = order.status in (OrderStatus.OPEN, *UNTOLD) and order.is_limit
+            return f"{text(render.order_line(order))}{f' /cancel_{short}' if is_live else ''}"
+        case State.REJECTED:
+            return text(f"Not placed: {_deed(intent)}")
+        case State.UNKNOWN:
+            return bold(f"UNKNOWN: {_deed(intent)}")
+        case _:
+            return text(f"Submitting: {_deed(intent)}…")
+
+
+def _deed(intent: Intent) -> str:
+    if intent.kind == "transfer" and intent.request:
+        return render.transfer_words(SizedTransfer.model_validate(intent.request))
+    return render.deed(intent.sized) if intent.sized else f"A{'n' if intent.kind == 'order' else ''} {intent.noun}"
+
+
+def _small(words: str) -> str:
+    return words[:1].lower() + words[1:]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from telegram import Update
 from telegram.ext import BaseUpdateProcessor
 
+from tradehook_bot.keyboards import FREEZE
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
 
@@ -58,6 +60,8 @@ class PerChat(BaseUpdateProcessor):
 
 def is_freeze(update: object) -> bool:
     """Whether somebody asks to stop everything."""
+    if isinstance(update, Update) and update.callback_query is not None:
+        return update.callback_query.data == FREEZE
     message = update.message if isinstance(update, Update) else None
     text = message.text if message is not None else None
     return bool(text) and str(text).split(maxsplit=1)[0].lower().partition("@")[0] == "/freeze"

@@ -1,27 +1,32 @@
 """The outbox: messages that must arrive, once, whatever happens in between. Rows first, sending second.
 
-    queued -> sending -> sent | dead
+    queued -> sending -> sent | dead | held
               sending -> queued              it surely did not arrive; later again
               sending -> doubtful            nobody knows; later again, and it says so
+    held -> queued                           the person let the bot back in (held_doubtful -> doubtful)
+    queued | held -> folded                  old ones, told together in one letter
 
 A row that is found in `sending` was cut off in the middle: it may have arrived. Like a doubtful one it is sent again
 with "(may be a repeat)", because Telegram has no key against repetition.
+
+Letters of one chat go out in the order in which they were put: where one has to wait, those behind it wait as well.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, insert, select, update
 
-from tradehook.desk.schema import writing
+from tradehook.desk.schema import reading, writing
 from tradehook_bot.store import now, stamp
-from tradehook_bot.tables import OUTBOX
+from tradehook_bot.tables import NOTICE, OUTBOX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -31,6 +36,17 @@ if TYPE_CHECKING:
 FIRST_PAUSE_SECONDS = 1
 LONGEST_PAUSE_SECONDS = 300
 _UNDELIVERED = ("queued", "sending", "doubtful")
+
+
+class Weight(StrEnum):
+    """How much a letter matters."""
+
+    URGENT = "urgent"
+    """It needs a person: a doubt, a rejection, a freeze, a transfer."""
+    NEWS = "news"
+    """What somebody waits for."""
+    ROUTINE = "routine"
+    """Good to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +60,12 @@ class Letter:
     reply_to: int | None = None
     account: str | None = None
     """What people call the account that it tells of, where it tells of one."""
+    subject: str | None = None
+    """The notice that it begins."""
+    weight: Weight | None = None
+    has_freeze: bool = False
+    """Whether "Not me: freeze" stands below it."""
+    is_silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +92,18 @@ class Outbox:
         with writing(self._store.engine) as connection:
             self.put_within(connection, letters, at=at)
 
-    def put_within(self, connection: Connection, letters: Iterable[Letter], *, at: datetime | None = None) -> None:
-        """The same inside a transaction, so that the news and the mark that it was seen stand or fall together."""
+    def put_within(
+        self,
+        connection: Connection,
+        letters: Iterable[Letter],
+        *,
+        at: datetime | None = None,
+        happened_at: datetime | None = None,
+    ) -> None:
+        """The same inside a transaction, so that the news and the mark that it was seen stand or fall together.
+
+        `happened_at` is when what they tell of happened: what is old by the time it goes out is told together.
+        """
         moment = stamp(at or now())
         for letter in letters:
             same = (OUTBOX.c.chat_id == letter.chat_id) & (OUTBOX.c.dedupe_key == letter.dedupe_key)
@@ -85,17 +117,31 @@ class Outbox:
                     dedupe_key=letter.dedupe_key,
                     body=letter.body,
                     reply_to=letter.reply_to,
+                    subject=letter.subject,
+                    weight=str(letter.weight) if letter.weight is not None else None,
+                    has_freeze=letter.has_freeze,
+                    is_silent=letter.is_silent,
                     state="queued",
                     attempts=0,
                     next_try_at=moment,
-                    made_at=moment,
+                    made_at=stamp(happened_at) if happened_at is not None else moment,
                 )
             )
 
-    def take(self, *, at: datetime | None = None) -> Due | None:
-        """The oldest letter whose time has come, marked as being sent before it is handed out.
+    def chats_due(self, *, at: datetime | None = None) -> list[int]:
+        """The chats that have letters whose time has come."""
+        query = (
+            select(OUTBOX.c.chat_id)
+            .where(self._mine, OUTBOX.c.state.in_(_UNDELIVERED), OUTBOX.c.next_try_at <= stamp(at or now()))
+            .distinct()
+        )
+        with reading(self._store.engine) as connection:
+            return list(connection.execute(query).scalars())
 
-        Only one process sends for a bot: Telegram lets only one poll.
+    def take(self, *, chat_id: int | None = None, at: datetime | None = None) -> Due | None:
+        """The oldest letter whose time has come (of one chat), marked as being sent before it is handed out.
+
+        Only one process sends for a bot: the one that holds its lock.
         """
         moment = stamp(at or now())
         query = (
@@ -104,7 +150,9 @@ class Outbox:
             .order_by(OUTBOX.c.outbox_id)
             .limit(1)
         )
-        with self._store.engine.connect() as connection:
+        if chat_id is not None:
+            query = query.where(OUTBOX.c.chat_id == chat_id)
+        with reading(self._store.engine) as connection:
             # Mostly there is none, and then nothing is written.
             if connection.execute(query).one_or_none() is None:
                 return None
@@ -119,31 +167,77 @@ class Outbox:
             )
         return Due(
             outbox_id=row.outbox_id,
-            letter=Letter(row.chat_id, row.dedupe_key, row.body, row.reply_to, row.account),
+            letter=Letter(
+                row.chat_id,
+                row.dedupe_key,
+                row.body,
+                row.reply_to,
+                row.account,
+                row.subject,
+                Weight(row.weight) if row.weight else None,
+                has_freeze=bool(row.has_freeze),
+                is_silent=bool(row.is_silent),
+            ),
             attempts=row.attempts + 1,
             may_repeat=row.state != "queued",
         )
 
-    def sent(self, due: Due, *, message_id: int) -> None:
-        """It arrived."""
-        self._set(due, state="sent", sent_at=stamp(now()), message_id=message_id)
+    def sent(self, due: Due, *, message_id: int, shown: str | None = None) -> None:
+        """It arrived. Where it begins a notice, that has a message from now on, which shows `shown`."""
+        letter = due.letter
+        with writing(self._store.engine) as connection:
+            connection.execute(
+                update(OUTBOX)
+                .where(self._mine, OUTBOX.c.outbox_id == due.outbox_id)
+                .values(state="sent", sent_at=stamp(now()), message_id=message_id)
+            )
+            if letter.subject is not None:
+                begun = (NOTICE.c.chat_id == letter.chat_id) & (NOTICE.c.subject == letter.subject)
+                connection.execute(
+                    update(NOTICE)
+                    .where(NOTICE.c.bot_id == self._store.bot_id, begun)
+                    .values(message_id=message_id, shown=shown)
+                )
 
     def failed(self, due: Due, *, is_doubtful: bool, after_seconds: float | None = None) -> None:
-        """It did not arrive, or nobody knows; it is tried again later, later each time."""
+        """It did not arrive, or nobody knows. It is tried again later, later each time, and what is behind it waits."""
         pause = min(FIRST_PAUSE_SECONDS * 2 ** min(due.attempts - 1, 10), LONGEST_PAUSE_SECONDS)
-        later = now() + timedelta(seconds=after_seconds if after_seconds is not None else pause)
+        later = stamp(now() + timedelta(seconds=after_seconds if after_seconds is not None else pause))
         state = "doubtful" if is_doubtful or due.may_repeat else "queued"
-        self._set(due, state=state, next_try_at=stamp(later))
+        others = (OUTBOX.c.chat_id == due.letter.chat_id) & OUTBOX.c.state.in_(_UNDELIVERED)
+        with writing(self._store.engine) as connection:
+            connection.execute(
+                update(OUTBOX).where(self._mine, others, OUTBOX.c.next_try_at < later).values(next_try_at=later)
+            )
+            connection.execute(
+                update(OUTBOX)
+                .where(self._mine, OUTBOX.c.outbox_id == due.outbox_id)
+                .values(state=state, next_try_at=later)
+            )
 
     def give_up(self, due: Due) -> None:
-        """It can never arrive: the person blocked the bot, or the chat is gone."""
+        """It can never arrive: the chat is gone, or Telegram does not take it."""
         self._set(due, state="dead")
+
+    def hold(self, chat_id: int) -> None:
+        """Nothing goes to this chat for now: the person blocked the bot. May be repeated."""
+        self._turn(chat_id, {"queued": "held", "sending": "held_doubtful", "doubtful": "held_doubtful"})
+
+    def release(self, chat_id: int) -> None:
+        """What was held for this chat goes out now. May be repeated."""
+        self._turn(chat_id, {"held": "queued", "held_doubtful": "doubtful"}, next_try_at=stamp(now()))
 
     def waiting(self) -> int:
         """How many letters are not delivered yet."""
         query = select(func.count()).select_from(OUTBOX).where(self._mine, OUTBOX.c.state.in_(_UNDELIVERED))
-        with self._store.engine.connect() as connection:
+        with reading(self._store.engine) as connection:
             return int(connection.execute(query).scalar_one())
+
+    def _turn(self, chat_id: int, states: Mapping[str, str], **values: Any) -> None:
+        with writing(self._store.engine) as connection:
+            for before, after in states.items():
+                theirs = (OUTBOX.c.chat_id == chat_id) & (OUTBOX.c.state == before)
+                connection.execute(update(OUTBOX).where(self._mine, theirs).values(state=after, **values))
 
     def _set(self, due: Due, **values: Any) -> None:
         with writing(self._store.engine) as connection:

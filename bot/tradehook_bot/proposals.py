@@ -1,10 +1,13 @@
-"""Proposals: the bot's question "shall I?", bound to one person, chat, message and deed for a short time.
+"""Proposals: the bot's question "shall I?", bound to one person, chat, topic, message and deed for a short time.
 
     open -> confirmed -> sent | not_sent | asked_again
-    open -> declined | expired | cut_off
+    open -> code -> confirmed            where a code from the person's authenticator app is needed as well
+    open | code -> declined | expired
+    open -> cut_off
 
-The button carries a random token and nothing else; the row it leads to holds everything that will be done, so a button
-that was forged, copied, replayed or pressed twice does nothing. Whether a press counts is decided by one UPDATE.
+What the deed is stands in the row: a kind (`deeds/table.py`) and its parameters as JSON. The button carries a random
+token and nothing else, so one that was forged, copied, replayed or pressed twice does nothing. Whether a press counts
+is decided by one UPDATE.
 """
 
 from __future__ import annotations
@@ -12,15 +15,14 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import insert, select, update
 
 from tradehook.desk.intents import is_alive, this_owner
 from tradehook.desk.schema import writing
-from tradehook.models import SizedOrder
+from tradehook.models import Value
 from tradehook_bot.store import now, read_stamp, stamp
 from tradehook_bot.tables import PROPOSAL
 
@@ -31,15 +33,19 @@ if TYPE_CHECKING:
 
     from tradehook_bot.store import Store
 
+ParametersT = TypeVar("ParametersT", bound=Value)
+
 
 class State(StrEnum):
     """Where a question stands."""
 
     OPEN = "open"
+    CODE = "code"
+    """Its person pressed Confirm, and is to type a code."""
     CONFIRMED = "confirmed"
     """Its person pressed Confirm; what follows is under way, or its process is dead."""
     SENT = "sent"
-    """The desk took it; the journal tells the rest."""
+    """It was carried out, or the desk took it and the journal tells the rest."""
     NOT_SENT = "not_sent"
     ASKED_AGAIN = "asked_again"
     DECLINED = "declined"
@@ -48,26 +54,53 @@ class State(StrEnum):
     """Its process died before it knew in which message the question stands."""
 
 
+_UNANSWERED = (State.OPEN, State.CODE)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Who is asked, and where the answer counts."""
+
+    user_id: int
+    chat_id: int
+    thread_id: int | None = None
+    """The topic, in a forum."""
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """One question. Its id is the intent's id: one question is one deed."""
 
     proposal_id: str
-    user_id: int
-    chat_id: int
+    kind: str
+    """What kind of deed it is: a name in `deeds/table.py`."""
+    parameters: str
+    """What will be done, exactly, as JSON; see `read`."""
+    where: Where
     account: str | None
-    """What people call the account it was asked for; `None` in rows of a version that knew only one."""
+    """What people call the account it was asked for; `None` where it is about all, or of a time that knew only one."""
     message_id: int | None
     typed: str
     """The command, to be shown when it has to be given again."""
-    sized: SizedOrder
-    """What will be sent, exactly."""
-    shown_price: Decimal | None
-    good_until_price: Decimal | None
-    """The worst price at Confirm that needs no new question; `None` for a limit order, which has its own."""
     deed: str
+    """What will be done, in words: the button."""
     state: State
+    made_at: datetime
     expires_at: datetime
+
+    @property
+    def user_id(self) -> int:
+        """Who may answer."""
+        return self.where.user_id
+
+    @property
+    def chat_id(self) -> int:
+        """The chat it stands in."""
+        return self.where.chat_id
+
+    def read(self, model: type[ParametersT]) -> ParametersT:
+        """The parameters, as the kind knows them."""
+        return model.model_validate_json(self.parameters)
 
 
 class Proposals:
@@ -80,14 +113,12 @@ class Proposals:
 
     def make(
         self,
-        sized: SizedOrder,
+        kind: str,
+        parameters: Value,
         *,
-        user_id: int,
-        chat_id: int,
-        account: str,
+        where: Where,
+        account: str | None,
         typed: str,
-        shown_price: Decimal | None,
-        good_until_price: Decimal | None,
         deed: str,
         lifetime: timedelta,
         at: datetime | None = None,
@@ -101,14 +132,14 @@ class Proposals:
                 insert(PROPOSAL).values(
                     proposal_id=proposal_id,
                     bot_id=self._store.bot_id,
-                    user_id=user_id,
-                    chat_id=chat_id,
+                    user_id=where.user_id,
+                    chat_id=where.chat_id,
+                    thread_id=where.thread_id,
                     account=account,
                     token_hash=_hash(token),
                     typed=typed,
-                    sized=sized.model_dump_json(),
-                    shown_price=_text(shown_price),
-                    good_until_price=_text(good_until_price),
+                    kind=kind,
+                    parameters=parameters.model_dump_json(),
                     deed=deed,
                     state=str(State.OPEN),
                     has_buttons=True,
@@ -134,17 +165,57 @@ class Proposals:
             raise LookupError(proposal_id)
         return found[0]
 
-    def confirm(
-        self, token: str, *, user_id: int, chat_id: int, message_id: int, at: datetime | None = None
-    ) -> Proposal | None:
-        """The question, if this press answers it with yes; `None` for every other press."""
-        return self._answer(token, State.CONFIRMED, user_id=user_id, chat_id=chat_id, message_id=message_id, at=at)
+    def of_token(self, token: str) -> Proposal | None:
+        """The question that a button leads to, whoever pressed it: to look at, not to act on."""
+        found = self._select(PROPOSAL.c.token_hash == _hash(token))
+        return found[0] if found else None
 
-    def decline(
-        self, token: str, *, user_id: int, chat_id: int, message_id: int, at: datetime | None = None
+    def confirm(
+        self,
+        token: str,
+        *,
+        where: Where,
+        message_id: int,
+        code_within: timedelta | None = None,
+        at: datetime | None = None,
     ) -> Proposal | None:
+        """The question, if this press answers it with yes; `None` for every other press.
+
+        With `code_within` it is not confirmed yet: it waits so long for a code.
+        """
+        moment = at or now()
+        values: dict[str, Any] = {"state": str(State.CONFIRMED), "closed_at": stamp(moment), "owner": this_owner()}
+        if code_within is not None:
+            values = {"state": str(State.CODE), "expires_at": stamp(moment + code_within)}
+        return self._answer(token, values, of=(State.OPEN,), where=where, message_id=message_id, at=moment)
+
+    def decline(self, token: str, *, where: Where, message_id: int, at: datetime | None = None) -> Proposal | None:
         """The question, if this press answers it with no; `None` for every other press."""
-        return self._answer(token, State.DECLINED, user_id=user_id, chat_id=chat_id, message_id=message_id, at=at)
+        moment = at or now()
+        values = {"state": str(State.DECLINED), "closed_at": stamp(moment), "owner": this_owner()}
+        return self._answer(token, values, of=_UNANSWERED, where=where, message_id=message_id, at=moment)
+
+    def waiting_for_code(self, where: Where, *, at: datetime | None = None) -> Proposal | None:
+        """The question that a code from this person is for, typed here: the newest that waits for one."""
+        waiting = (PROPOSAL.c.state == str(State.CODE)) & (PROPOSAL.c.expires_at > stamp(at or now()))
+        found = self._select(_stands(where) & waiting)
+        return found[-1] if found else None
+
+    def code_given(self, proposal_id: str, *, at: datetime | None = None) -> Proposal | None:
+        """The question, confirmed now that its code was right; `None` when it does not wait for one any more."""
+        moment = stamp(at or now())
+        with writing(self._store.engine) as connection:
+            done = connection.execute(
+                update(PROPOSAL)
+                .where(
+                    self._mine,
+                    PROPOSAL.c.proposal_id == proposal_id,
+                    PROPOSAL.c.state == str(State.CODE),
+                    PROPOSAL.c.expires_at > moment,
+                )
+                .values(state=str(State.CONFIRMED), closed_at=moment, owner=this_owner())
+            )
+        return self.get(proposal_id) if done.rowcount == 1 else None
 
     def close(self, proposal_id: str, state: State) -> bool:
         """A confirmed question has come to this end; whether nobody else had closed it."""
@@ -159,7 +230,7 @@ class Proposals:
     def expire(self, *, at: datetime | None = None) -> list[Proposal]:
         """Questions whose time is over are closed; those closed by this call are returned."""
         moment = stamp(at or now())
-        overdue = (PROPOSAL.c.state == str(State.OPEN)) & (PROPOSAL.c.expires_at <= moment)
+        overdue = PROPOSAL.c.state.in_(_words(_UNANSWERED)) & (PROPOSAL.c.expires_at <= moment)
         with self._store.engine.connect() as connection:
             # Mostly there is none, and then nothing is written.
             if connection.execute(select(PROPOSAL.c.proposal_id).where(self._mine, overdue)).first() is None:
@@ -172,7 +243,7 @@ class Proposals:
             )
         return self._select(chosen)
 
-    def cut_off(self, token: str, *, user_id: int, chat_id: int, message_id: int) -> None:
+    def cut_off(self, token: str, *, where: Where, message_id: int) -> None:
         """A press shows where a question stands that was never bound: it is closed, and its message is known now."""
         with writing(self._store.engine) as connection:
             connection.execute(
@@ -180,10 +251,9 @@ class Proposals:
                 .where(
                     self._mine,
                     PROPOSAL.c.token_hash == _hash(token),
-                    PROPOSAL.c.user_id == user_id,
-                    PROPOSAL.c.chat_id == chat_id,
+                    _stands(where),
                     PROPOSAL.c.message_id.is_(None),
-                    PROPOSAL.c.state.in_([str(State.OPEN), str(State.EXPIRED)]),
+                    PROPOSAL.c.state.in_(_words((State.OPEN, State.EXPIRED))),
                 )
                 .values(state=str(State.CUT_OFF), message_id=message_id)
             )
@@ -193,7 +263,7 @@ class Proposals:
         return self._select(
             PROPOSAL.c.has_buttons
             & PROPOSAL.c.message_id.is_not(None)
-            & PROPOSAL.c.state.not_in([str(State.OPEN), str(State.CONFIRMED)])
+            & PROPOSAL.c.state.not_in(_words((*_UNANSWERED, State.CONFIRMED)))
         )
 
     def buttons_are_gone(self, proposal_id: str) -> None:
@@ -211,9 +281,15 @@ class Proposals:
         return [_proposal(row) for row in rows if not is_alive(row.owner or "", sending_at=_time(row.closed_at))]
 
     def _answer(
-        self, token: str, state: State, *, user_id: int, chat_id: int, message_id: int, at: datetime | None
+        self,
+        token: str,
+        values: dict[str, Any],
+        *,
+        of: tuple[State, ...],
+        where: Where,
+        message_id: int,
+        at: datetime,
     ) -> Proposal | None:
-        moment = stamp(at or now())
         digest = _hash(token)
         with writing(self._store.engine) as connection:
             done = connection.execute(
@@ -221,13 +297,12 @@ class Proposals:
                 .where(
                     self._mine,
                     PROPOSAL.c.token_hash == digest,
-                    PROPOSAL.c.user_id == user_id,
-                    PROPOSAL.c.chat_id == chat_id,
+                    _stands(where),
                     PROPOSAL.c.message_id == message_id,
-                    PROPOSAL.c.state == str(State.OPEN),
-                    PROPOSAL.c.expires_at > moment,
+                    PROPOSAL.c.state.in_(_words(of)),
+                    PROPOSAL.c.expires_at > stamp(at),
                 )
-                .values(state=str(state), closed_at=moment, owner=this_owner())
+                .values(values)
             )
         return self._select(PROPOSAL.c.token_hash == digest)[0] if done.rowcount == 1 else None
 
@@ -237,19 +312,31 @@ class Proposals:
             return [_proposal(row) for row in connection.execute(query)]
 
 
+def _stands(where: Where) -> ColumnElement[bool]:
+    """Whether a question is for this person, in this chat and topic."""
+    return (
+        (PROPOSAL.c.user_id == where.user_id)
+        & (PROPOSAL.c.chat_id == where.chat_id)
+        & (PROPOSAL.c.thread_id.is_not_distinct_from(where.thread_id))
+    )
+
+
+def _words(states: tuple[State, ...]) -> list[str]:
+    return [str(state) for state in states]
+
+
 def _proposal(row: Row[Any]) -> Proposal:
     return Proposal(
         proposal_id=row.proposal_id,
-        user_id=row.user_id,
-        chat_id=row.chat_id,
+        kind=row.kind,
+        parameters=row.parameters,
+        where=Where(row.user_id, row.chat_id, row.thread_id),
         account=row.account,
         message_id=row.message_id,
         typed=row.typed,
-        sized=SizedOrder.model_validate_json(row.sized),
-        shown_price=_decimal(row.shown_price),
-        good_until_price=_decimal(row.good_until_price),
         deed=row.deed,
         state=State(row.state),
+        made_at=read_stamp(row.made_at),
         expires_at=read_stamp(row.expires_at),
     )
 
@@ -257,14 +344,6 @@ def _proposal(row: Row[Any]) -> Proposal:
 def _hash(token: str) -> str:
     # Whoever reads the database must not be able to press a button.
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _text(value: Decimal | None) -> str | None:
-    return None if value is None else f"{value:f}"
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
 
 
 def _time(text: str | None) -> datetime | None:

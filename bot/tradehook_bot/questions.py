@@ -1,31 +1,41 @@
-"""Puts the question "shall I?" to a person: sizes the order, looks at price and balances, shows the card.
-
-The row comes first, then the message, then the two are bound; a question whose message was never heard of can never be
-answered with yes.
-"""
+"""Asks whether an order shall be placed: sizes it, looks at price and balances, shows the card."""
 
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tradehook.desk import guard
 from tradehook.desk.questions import questions
 from tradehook.errors import GuardRefused
+from tradehook.models import SizedOrder, Value
 from tradehook.render import kept_words
-from tradehook_bot import cards, keyboards
+from tradehook_bot import cards
+from tradehook_bot.deeds import asking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tradehook.models import NewOrder, Quote, SizedOrder
+    from tradehook.models import NewOrder, Quote
     from tradehook_bot.accounts import Account
     from tradehook_bot.context import House
+    from tradehook_bot.proposals import Where
 
-_LONGEST_TYPED = 200
+
+class OrderAsked(Value):
+    """What is stored of a question about an order."""
+
+    sized: SizedOrder
+    """What will be sent, exactly."""
+    shown_price: Decimal | None = None
+    good_until_price: Decimal | None = None
+    """The worst price at Confirm that needs no new question; `None` for a limit order, which has its own."""
+    worth: Decimal | None = None
+    """What it came to when it was asked, in its quote; `None` in rows of a version that did not say."""
 
 
-async def ask(house: House, account: Account, order: NewOrder, *, user_id: int, chat_id: int, typed: str) -> None:
+async def ask(house: House, account: Account, order: NewOrder, *, where: Where, typed: str) -> None:
     """Ask whether this order shall be placed in this account.
 
     Raises:
@@ -36,7 +46,7 @@ async def ask(house: House, account: Account, order: NewOrder, *, user_id: int, 
     await check_open(house)
     await guard.check(account.client.exchange, limits=house.journal.limits)
     sized = await account.client.size_order(order)
-    await ask_sized(house, account, sized, user_id=user_id, chat_id=chat_id, typed=typed)
+    await ask_sized(house, account, sized, where=where, typed=typed)
 
 
 async def ask_sized(
@@ -44,8 +54,7 @@ async def ask_sized(
     account: Account,
     sized: SizedOrder,
     *,
-    user_id: int,
-    chat_id: int,
+    where: Where,
     typed: str,
     notes: Sequence[str] = (),
 ) -> None:
@@ -55,19 +64,20 @@ async def ask_sized(
         house: where.
         account: whose money; the question stays about it, whatever the chat is about later.
         sized: what will be sent, exactly, if the answer is yes.
-        user_id: who may answer.
-        chat_id: where they may.
+        where: who may answer, and where.
         typed: the command, to be shown when it has to be given again.
         notes: what to say before the question.
 
     Raises:
         InvalidInput: the account clearly cannot pay it.
+        GuardRefused: it needs a code, and its person can give none, or not there.
         TradehookError: the exchange could not be asked.
     """
     capabilities = account.spec.capabilities
     quote, balances = await asyncio.gather(current_price(account, sized), account.client.balances())
     terms = cards.Terms.of(sized, quote, fee_rate=capabilities.fee_rate_observed)
-    cards.check_funds(terms, balances, command=str(sized.side))
+    shows_holdings = await house.shows_holdings(where)
+    cards.check_funds(terms, balances, command=str(sized.side), shows_holdings=shows_holdings)
     exchange = account.client.exchange
     account_id = await exchange.account_id()
     odd = await house.store.do(
@@ -75,31 +85,52 @@ async def ask_sized(
     )
     lifetime = cards.lifetime(sized, house.settings)
     tolerance = house.settings.tolerance_percent
-    proposal, token = await house.store.do(
-        house.proposals.make,
-        sized,
-        user_id=user_id,
-        chat_id=chat_id,
-        account=account.name,
-        typed=" ".join(typed.split())[:_LONGEST_TYPED],
+    asked = OrderAsked(
+        sized=sized,
         shown_price=quote.price,
         good_until_price=cards.good_until(sized, quote, tolerance_percent=tolerance),
+        worth=terms.notional,
+    )
+    if needs_code(house, asked):
+        above = f"{house.settings.step_up(house.environment):f} {sized.quote}"
+        if where.chat_id != where.user_id:
+            raise GuardRefused(
+                f"An order above {above} takes a code, and everybody here would read it. Ask me in private.",
+                rule="private",
+                limit=above,
+            )
+        await house.store.do(house.totp.check_ready, where.user_id, what=f"An order above {above}")
+        notes = (*notes, f"It is above {above}: after Confirm I ask for a code from your authenticator app.")
+    question = asking.Question(
+        kind="order",
+        parameters=asked,
         deed=terms.deed,
+        typed=typed,
         lifetime=lifetime,
-    )
-    body = cards.body(
-        terms,
-        balances,
         account=account.name,
-        exchange=account.spec.label,
-        tolerance_percent=tolerance,
-        expires_at=proposal.expires_at,
-        seconds=round(lifetime.total_seconds()),
-        notes=(*notes, *odd, *(f"{words[0].upper()}{words[1:]}." for words in kept_words(sized))),
     )
-    keyboard = keyboards.question(token, deed=terms.deed)
-    message_id = await house.voice.say(chat_id, body, account=account.name, keyboard=keyboard)
-    await house.store.do(house.proposals.bind, proposal.proposal_id, message_id=message_id)
+    await asking.ask(
+        house,
+        question,
+        where=where,
+        body=lambda expires_at: cards.body(
+            terms,
+            balances,
+            account=account.name,
+            exchange=account.spec.label,
+            tolerance_percent=tolerance,
+            expires_at=expires_at,
+            seconds=round(lifetime.total_seconds()),
+            shows_holdings=shows_holdings,
+            notes=(*notes, *odd, *(f"{words[0].upper()}{words[1:]}." for words in kept_words(sized))),
+        ),
+    )
+
+
+def needs_code(house: House, asked: OrderAsked) -> bool:
+    """Whether the order is worth so much that a code is asked for."""
+    above = house.settings.step_up(house.environment)
+    return above is not None and (asked.worth is None or asked.worth > above)
 
 
 async def current_price(account: Account, sized: SizedOrder) -> Quote:

@@ -50,6 +50,8 @@ def hush() -> None:
     """Libraries that log addresses or every tick say only what is wrong."""
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Below that it writes whole messages, and there are secrets and codes among them.
+    logging.getLogger("telegram").setLevel(logging.INFO)
     # "maximum number of running instances reached" is how a slow exchange looks; /status tells it better.
     logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     logging.getLogger("apscheduler.executors.default").setLevel(logging.ERROR)

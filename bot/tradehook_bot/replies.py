@@ -8,10 +8,12 @@ from __future__ import annotations
 import html
 import logging
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from telegram import ReplyParameters
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
+
+from tradehook_bot.pace import ONCE
 
 if TYPE_CHECKING:
     from telegram import Bot, InlineKeyboardMarkup
@@ -79,9 +81,12 @@ class Voice:
         keyboard: InlineKeyboardMarkup | None = None,
         reply_to: int | None = None,
         is_silent: bool = False,
+        is_patient: bool = True,
+        thread_id: int | None = None,
     ) -> int:
         """Send a new message (several when it is long) and return the number of the last.
 
+        Where Telegram asks this chat to wait, it waits, unless it `is_patient` no more than to be told how long.
         Not to be repeated blindly: Telegram has no key against repetition.
 
         Raises:
@@ -96,6 +101,8 @@ class Voice:
                 keyboard=keyboard if page is pages[-1] else None,
                 reply_to=reply_to if page is pages[0] else None,
                 is_silent=is_silent,
+                is_patient=is_patient,
+                thread_id=thread_id,
             )
         return number
 
@@ -107,6 +114,7 @@ class Voice:
         *,
         account: str | None = None,
         keyboard: InlineKeyboardMarkup | None = None,
+        is_patient: bool = True,
     ) -> bool:
         """Let a message say this, and show these buttons or none. May be repeated.
 
@@ -114,7 +122,7 @@ class Voice:
         """
         shown = self.marked(paged(body)[0], account=account)
         try:
-            await self._edit(chat_id, message_id, shown, keyboard=keyboard)
+            await self._edit(chat_id, message_id, shown, keyboard=keyboard, pace=_pace(is_patient))
         except (RetryAfter, Forbidden, BadRequest) as error:
             if isinstance(error, RetryAfter):
                 return False
@@ -127,6 +135,32 @@ class Voice:
         except TelegramError as error:
             _log.warning("Message %s could not be edited: %s", message_id, error)
         return True
+
+    async def show(
+        self,
+        chat_id: int,
+        picture: bytes,
+        caption: str,
+        *,
+        account: str | None = None,
+        thread_id: int | None = None,
+    ) -> int:
+        """Send a picture (PNG) with words below it, and return the message's number. Not to be repeated blindly.
+
+        Raises:
+            TelegramError: it did not arrive, or nobody knows.
+        """
+        said = self.marked(caption, account=account)
+        message = await self.bot.send_photo(chat_id, picture, caption=said, message_thread_id=thread_id)
+        return message.message_id
+
+    async def take_away(self, chat_id: int, message_id: int) -> bool:
+        """Whether a message is gone that had better not be seen any longer."""
+        try:
+            return await self.bot.delete_message(chat_id, message_id)
+        except TelegramError as error:
+            _log.info("Message %s could not be deleted: %s", message_id, error)
+            return False
 
     async def strip(self, chat_id: int, message_id: int) -> None:
         """Take a message's buttons away, if that can be done now. May be repeated."""
@@ -143,11 +177,19 @@ class Voice:
         keyboard: InlineKeyboardMarkup | None,
         reply_to: int | None,
         is_silent: bool,
+        is_patient: bool,
+        thread_id: int | None,
     ) -> int:
         answers = ReplyParameters(reply_to, allow_sending_without_reply=True) if reply_to is not None else None
         try:
             message = await self.bot.send_message(
-                chat_id, body, reply_markup=keyboard, reply_parameters=answers, disable_notification=is_silent
+                chat_id,
+                body,
+                reply_markup=keyboard,
+                reply_parameters=answers,
+                disable_notification=is_silent,
+                message_thread_id=thread_id,
+                **_pace(is_patient),
             )
         except BadRequest as error:
             if not _is_about_markup(error):
@@ -161,18 +203,30 @@ class Voice:
                 reply_markup=keyboard,
                 reply_parameters=answers,
                 disable_notification=is_silent,
+                message_thread_id=thread_id,
+                **_pace(is_patient),
             )
         return message.message_id
 
-    async def _edit(self, chat_id: int, message_id: int, body: str, *, keyboard: InlineKeyboardMarkup | None) -> None:
+    async def _edit(
+        self,
+        chat_id: int,
+        message_id: int,
+        body: str,
+        *,
+        keyboard: InlineKeyboardMarkup | None,
+        pace: dict[str, Any],
+    ) -> None:
         try:
-            await self.bot.edit_message_text(body, chat_id=chat_id, message_id=message_id, reply_markup=keyboard)
+            await self.bot.edit_message_text(
+                body, chat_id=chat_id, message_id=message_id, reply_markup=keyboard, **pace
+            )
         except BadRequest as error:
             if not _is_about_markup(error):
                 raise
             _log.warning("Telegram could not read our markup: %s", error)
             await self.bot.edit_message_text(
-                plain(body), chat_id=chat_id, message_id=message_id, parse_mode=None, reply_markup=keyboard
+                plain(body), chat_id=chat_id, message_id=message_id, parse_mode=None, reply_markup=keyboard, **pace
             )
 
 
@@ -189,6 +243,11 @@ def paged(body: str) -> list[str]:
         else:
             page = f"{page}\n{short}" if page else short
     return [*pages, page]
+
+
+def _pace(is_patient: bool) -> dict[str, Any]:  # noqa: FBT001 - one argument
+    """What python-telegram-bot's calls are told beside what they say."""
+    return {} if is_patient else {"rate_limit_args": ONCE}
 
 
 def _is_about_markup(error: BadRequest) -> bool:

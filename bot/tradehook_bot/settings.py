@@ -5,7 +5,12 @@
     TRADEHOOK_BOT_TOLERANCE_PERCENT  how far a price may move against you between question and Confirm (0.5)
     TRADEHOOK_BOT_MARKET_SECONDS     how long a question about a market order stays open (30)
     TRADEHOOK_BOT_LIMIT_SECONDS      the same for a limit order (300)
+    TRADEHOOK_BOT_PLAN_SECONDS       the same for a rebalance (180)
+    TRADEHOOK_BOT_CODE_SECONDS       how long a confirmed question waits for a code (120)
+    TRADEHOOK_BOT_STEP_UP_ABOVE      an order worth more than this, in its quote, needs a code (live: 1000; 0: each one)
     TRADEHOOK_BOT_FRESH_SECONDS      how old a command that moves money may be when it arrives (60)
+    TRADEHOOK_BOT_HEALTH_PORT        127.0.0.1 tells here how the process is, as JSON; none when it is not set
+    TRADEHOOK_AIRFLOW_URL …          an Airflow to answer and start from chat: see `airflow/settings.py`
     XDG_CONFIG_HOME                  where `setup` stores the token: tradehook/telegram/<environment>.token below it
 
 Read once and checked at once; a wrong value is named.
@@ -22,6 +27,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tradehook.errors import ConfigurationError
+from tradehook_bot.airflow.settings import AirflowSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +35,8 @@ if TYPE_CHECKING:
 TOKEN = re.compile(r"[1-9]\d{0,15}:[\w-]{30,64}", re.ASCII)
 TELEGRAM = "https://api.telegram.org"
 _LARGEST_TOKEN_FILE = 4096
+_HIGHEST_PORT = 65_535
+_LIVE_STEP_UP = Decimal(1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,14 @@ class BotSettings:
     tolerance_percent: Decimal = Decimal("0.5")
     market_seconds: Decimal = Decimal(30)
     limit_seconds: Decimal = Decimal(300)
+    plan_seconds: Decimal = Decimal(180)
+    code_seconds: Decimal = Decimal(120)
+    step_up_above: Decimal | None = None
+    """`None`: nobody said; see `step_up`."""
     fresh_seconds: Decimal = Decimal(60)
+    health_port: int | None = None
+    """Where 127.0.0.1 tells how the process is; 0 is any free port."""
+    airflow: AirflowSettings | None = None
     config_home: Path = field(default_factory=lambda: Path("~/.config").expanduser())
 
     @classmethod
@@ -61,9 +76,20 @@ class BotSettings:
             tolerance_percent=_number(env, "TRADEHOOK_BOT_TOLERANCE_PERCENT", own.tolerance_percent, most=20),
             market_seconds=_number(env, "TRADEHOOK_BOT_MARKET_SECONDS", own.market_seconds, most=300),
             limit_seconds=_number(env, "TRADEHOOK_BOT_LIMIT_SECONDS", own.limit_seconds, most=3600),
+            plan_seconds=_number(env, "TRADEHOOK_BOT_PLAN_SECONDS", own.plan_seconds, most=1800),
+            code_seconds=_number(env, "TRADEHOOK_BOT_CODE_SECONDS", own.code_seconds, most=600),
+            step_up_above=_money(env, "TRADEHOOK_BOT_STEP_UP_ABOVE"),
             fresh_seconds=_number(env, "TRADEHOOK_BOT_FRESH_SECONDS", own.fresh_seconds, most=600),
+            health_port=_port(env, "TRADEHOOK_BOT_HEALTH_PORT"),
+            airflow=AirflowSettings.from_environment(env),
             config_home=Path(env["XDG_CONFIG_HOME"]) if env.get("XDG_CONFIG_HOME") else own.config_home,
         )
+
+    def step_up(self, environment: str) -> Decimal | None:
+        """The worth of an order above which a code is asked for, in its quote; `None` where it never is."""
+        if self.step_up_above is None and environment == "live":
+            return _LIVE_STEP_UP
+        return self.step_up_above
 
     def stored_token_file(self, environment: str) -> Path:
         """Where `setup` stores the token. One bot serves one environment, so each has a file of its own."""
@@ -145,4 +171,26 @@ def _number(env: Mapping[str, str], name: str, default: Decimal, *, most: int) -
         value = Decimal("NaN")
     if not (value.is_finite() and 0 < value <= most):
         raise ConfigurationError(f"{name} is {text[:20]!r}; it should be a number above 0, up to {most}.")
+    return value
+
+
+def _port(env: Mapping[str, str], name: str) -> int | None:
+    text = env.get(name)
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= _HIGHEST_PORT):
+        raise ConfigurationError(f"{name} is {text[:20]!r}; it should be a port, 1 to {_HIGHEST_PORT}.")
+    return int(text)
+
+
+def _money(env: Mapping[str, str], name: str) -> Decimal | None:
+    text = env.get(name)
+    if not text:
+        return None
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not (value.is_finite() and value >= 0):
+        raise ConfigurationError(f"{name} is {text[:20]!r}; it should be an amount of money, 0 or more.")
     return value

@@ -1,7 +1,8 @@
-"""`tradehook-bot setup`: takes the token, and makes whoever opens a one-time link the bot's owner.
+"""`tradehook-bot setup` takes the token and makes whoever opens a one-time link an owner; `invite` prints other links.
 
-The link is good for ten minutes and one person. Whoever hears of it first takes it: this command, which polls Telegram
-until it is opened, or a bot that runs already (or is started within the ten minutes). Both look at the same row.
+An owner's link is good for ten minutes and one person. Whoever hears of it first takes it: this command, which polls
+Telegram until it is opened, or a bot that runs already (or is started within the ten minutes). Both look at the same
+row. The link of an invitation is good for a day, and the bot that runs takes it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from telegram import Bot
 from telegram.error import Conflict, NetworkError, TelegramError, TimedOut
 
-from tradehook_bot.access import CODE_FOR, Access
+from tradehook_bot.access import CODE_FOR, INVITED_FOR, MAY, Access
 from tradehook_bot.app import ALLOWED_UPDATES
 from tradehook_bot.context import bot_id
 from tradehook_bot.replies import Voice
@@ -35,7 +36,7 @@ _LOOK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A link that makes its bearer the owner, once."""
+    """A link that lets its bearer in, once."""
 
     username: str
     code: str
@@ -74,16 +75,36 @@ def invite(journal: Journal, *, token: str, username: str) -> Invitation:
     return Invitation(username=username, code=_access(journal, token).make_code())
 
 
+def invite_as(role: str, journal: Journal, *, token: str, username: str) -> Invitation:
+    """A fresh invitation to this role. Others stay good."""
+    return Invitation(username=username, code=_access(journal, token).invite(role))
+
+
 def how_to_open(settings: BotSettings, invitation: Invitation) -> str:
-    """What to do with an invitation, in words."""
+    """What to do with an owner's invitation, in words."""
     minutes = round(CODE_FOR.total_seconds() / 60)
     words = (
         f"Open this on your phone within {minutes} minutes and press Start. "
         f"Whoever does so first owns the bot:\n\n  {invitation.link}\n"
     )
-    if settings.telegram_url != TELEGRAM:
-        words += f"\n(This is not Telegram itself: in `tradehook-sandbox chat`, type /start {invitation.code})\n"
-    return words
+    return words + _elsewhere(settings, invitation)
+
+
+def how_to_invite(settings: BotSettings, invitation: Invitation, *, role: str) -> str:
+    """What to do with somebody else's invitation, in words."""
+    hours = round(INVITED_FOR.total_seconds() / 3600)
+    words = (
+        f"Give this to one person, where nobody else reads it. Whoever opens it first within {hours} hours and presses "
+        f"Start may {MAY[role]}:\n\n  {invitation.link}\n\nIt is shown this once and works once. "
+        "The bot has to run for it.\n"
+    )
+    return words + _elsewhere(settings, invitation)
+
+
+def _elsewhere(settings: BotSettings, invitation: Invitation) -> str:
+    if settings.telegram_url == TELEGRAM:
+        return ""
+    return f"\n(This is not Telegram itself: in `tradehook-sandbox chat`, type /start {invitation.code})\n"
 
 
 async def wait_for_owner(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-NEWEST = "0002"
+NEWEST = "0010"
 _THREADS = 4
 
 

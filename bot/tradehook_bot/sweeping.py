@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from concurrent.futures import Future
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tradehook.desk import sightings
 from tradehook.errors import TradehookError
 from tradehook.render import error_line
+from tradehook_bot.outages import Outage
 from tradehook_bot.store import now
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ _SLOWEST_SECONDS = 15.0
 _CHEAP_SECONDS = 2.0
 """A watcher that says so has next to nothing to read."""
 _AFTER_FAILURE_SECONDS = (5.0, 60.0)
+_CHECK_SECONDS = 0.5
 _PATIENCE_SECONDS = 2.0
 """How long one tick waits for a look."""
 
@@ -44,29 +47,36 @@ class Sweeper:
         self._house = house
         self._account = account
         self._look: asyncio.Future[list[Change]] | None = None
+        self._began_at = 0.0
+        self._check_at = 0.0
+        self._due_at = math.inf
         self._looked_at = 0.0
         self._failures = 0
+        self._well_at = time.monotonic()
+        self._outage = Outage(house, account)
         self._hurry_until = 0.0
 
     def hurry(self) -> None:
         """Somebody has just confirmed or cancelled, and looks at the screen."""
         self._hurry_until = time.monotonic() + _HURRY_FOR_SECONDS
+        self._check_at = 0.0
+
+    @property
+    def age_seconds(self) -> float:
+        """How long ago all that is open here was known to be looked after."""
+        return time.monotonic() - self._well_at
 
     async def tick(self) -> None:
-        """Begin a look if it is time to, and take in what one has found. Reads only."""
+        """Begin a look if it is time to, and take in what one has found. Reads only. Costs next to nothing else."""
         if self._look is None:
-            journal, host = self._house.journal, self._account.client.exchange.host
-            # Until it is known whose money this is, what others have open at the same place counts too.
-            whose = self._account.account_id
-            # What is in doubt is looked for in the same sweep; its news reaches people by the journal, too.
-            open_at = await self._house.store.do(sightings.youngest, journal.engine, host, account_id=whose)
-            doubtful = await self._house.store.do(journal.doubts.list, host, account_id=whose)
-            waiting = [*filter(None, [open_at]), *(intent.created_at for intent in doubtful)]
-            if not waiting or time.monotonic() - self._looked_at < self._pause_seconds(max(waiting)):
+            if not await self._is_time():
                 return
+            self._began_at = time.monotonic()
+            self._check_at = 0.0
             self._look = asyncio.ensure_future(asyncio.wrap_future(in_thread(self._account.client.desk.sweep)))
         done, _ = await asyncio.wait({self._look}, timeout=_PATIENCE_SECONDS)
         if not done:
+            await self._outage.failed(None, since=self._began_at)
             return  # a later tick takes it in; a stop does not wait for it
         look, self._look = self._look, None
         self._looked_at = time.monotonic()
@@ -76,12 +86,45 @@ class Sweeper:
             self._failures += 1
             if self._failures == 1:
                 _log.warning("Open orders of %s could not be looked at: %s", self._account.name, error_line(error))
+            await self._outage.failed(error, since=self._began_at)
             return
         if self._failures:
             _log.info("Open orders of %s can be looked at again.", self._account.name)
         self._failures = 0
+        self._well_at = time.monotonic()
+        self._looked_at = self._began_at  # the pace is from one look's beginning to the next's
+        await self._outage.answered()
         if changes:
             await self._house.look()
+
+    async def _is_time(self) -> bool:
+        """Whether to look now. The database is asked every half second; in between, only the clock."""
+        moment = time.monotonic()
+        if moment >= self._check_at:
+            self._check_at = moment + _CHECK_SECONDS
+            open_since = await self._open_since()
+            self._due_at = self._looked_at + self._pause_seconds(max(open_since)) if open_since else math.inf
+            if not open_since or not self._failures:
+                self._well_at = moment
+            if self._failures and open_since:
+                await self._outage.goes_on()
+        return time.monotonic() >= self._due_at
+
+    async def _open_since(self) -> list[datetime]:
+        """Since when each thing is open that has to be looked at."""
+        journal, host = self._house.journal, self._account.client.exchange.host
+        # Until it is known whose money this is, what others have open at the same place counts too.
+        whose = self._account.account_id
+        # What is in doubt is looked for in the same sweep; its news reaches people by the journal, too.
+        open_at = await self._house.store.do(sightings.youngest, journal.engine, host, account_id=whose)
+        doubtful = await self._house.store.do(journal.doubts.list, host, account_id=whose)
+        moving = await self._house.store.do(journal.open_orders, host, account_id=whose, kind="transfer")
+        found = [*filter(None, [open_at]), *(intent.created_at for intent in (*doubtful, *moving))]
+        if found:
+            return found
+        self._outage.forget()
+        # People who were told that it is down wait to hear that it answers again.
+        return [now()] if await self._outage.is_told() else []
 
     def _pause_seconds(self, youngest: datetime) -> float:
         if self._failures:

@@ -13,13 +13,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from tests.bot.authenticator import app_of
 
 from tradehook.budget import Budget
 from tradehook.desk.journal import Journal
@@ -32,6 +33,8 @@ from tradehook_bot.redaction import hush
 from tradehook_bot.settings import BotSettings
 from tradehook_bot.store import Store
 from tradehook_sandbox.telegram.driver import Person
+
+__all__ = ["app_of"]
 
 PATIENCE_SECONDS = 20.0
 STARTED = "Application started"
@@ -179,7 +182,8 @@ class Bot:
                 await self.app.updater.start_polling(allowed_updates=list(ALLOWED_UPDATES))
                 started.set()
                 await stop.wait()
-                await self.app.updater.stop()
+                if self.app.updater.running:
+                    await self.app.updater.stop()
                 await self.app.stop()
             finally:
                 await self.app.shutdown()
@@ -207,6 +211,10 @@ class Bot:
             assert not thread.is_alive()
         if failed:
             raise failed[0]
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Do something on the running bot's loop, and return what came of it."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE_SECONDS)
 
     # --- in a process of its own ---
 
@@ -285,6 +293,18 @@ class Bot:
         try:
             access = Access(store)
             assert access.claim(access.make_code(), user_id=person.chat, name="Anna")
+        finally:
+            store.close()
+            journal.close()
+
+    def loud(self, person: Person) -> None:
+        """This person hears of everything, also of what is filled while they look."""
+        from tradehook_bot.chats import Chats, Loudness
+
+        journal = self.journal()
+        store = Store(journal.engine, bot_id=int(self.token.partition(":")[0]))
+        try:
+            Chats(store).set_loudness(person.chat, Loudness.ALL)
         finally:
             store.close()
             journal.close()

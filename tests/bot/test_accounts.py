@@ -194,7 +194,7 @@ def test_a_question_stays_about_its_account_whatever_the_chat_is_about(ann, worl
     ann.say("/account trusted")
     ann.wait_for("This chat is about trusted")
     ann.tap(2, card)
-    done = ann.wait_for(is_new(card, "Filled: bought 0.0100 BTC"))
+    done = ann.wait_for("Filled: bought 0.0100 BTC")
     assert done.text.startswith("SANDBOX · main · ")
     edited = ann.wait_for(lambda message: message.id == card.id and "Filled: bought" in message.text, since=0)
     assert edited.text.startswith("SANDBOX · main · ")
@@ -235,6 +235,7 @@ def test_a_freeze_is_for_all_accounts_and_shows_what_is_live_in_each(ann, runnin
     assert "buy 0.0100 BTC at 50,000.0" in live.text[main:second]
     assert "No order is live" in live.text[second:trusted]
     assert "buy 0.0100 BTC at 40,000.0" in live.text[trusted:]
+    assert [button.text for button in live.buttons] == ["Leave them", "Cancel all 2 orders"]
     for name in ("main", "trusted"):
         ann.say(f"/account {name}")
         ann.wait_for(f"This chat is about {name}")
@@ -244,6 +245,20 @@ def test_a_freeze_is_for_all_accounts_and_shows_what_is_live_in_each(ann, runnin
     status = ann.wait_for("FROZEN")
     assert status.text.count("Open orders: 1") == 2
     assert status.text.count("Open orders: 0") == 1
+    ann.say("/resume")
+    ann.wait_for("Trading goes on")
+
+
+def test_after_a_freeze_orders_of_every_account_are_canceled_at_one_answer(ann, running, eventually):
+    by_program(running.account, "buy", "BTC/PYUSD", "0.01", limit="50000")
+    by_program(running.others[0], "buy", "BTC/PYUSD", "0.02", limit="50000")
+    ann.say("/freeze")
+    live = ann.wait_for("STILL LIVE")
+    ann.tap("Cancel all 2 orders", live)
+    done = ann.wait_for("Asked for the cancellation of 2 orders.")
+    assert done.id == live.id
+    assert "Not canceled" not in done.text
+    eventually(lambda: running.exchange.open_ids() == [])
     ann.say("/resume")
     ann.wait_for("Trading goes on")
 
@@ -265,11 +280,12 @@ def test_a_market_buy_is_accepted_at_once_and_probably_filled_by_what_the_wallet
     assert "trusted at FinTrusted, BTC/USDT" in card.text
     trusting.tap(2, card)
     trusting.wait_for(lambda message: message.id == card.id and "Accepted" in message.text)
-    edited = trusting.wait_for(lambda message: message.id == card.id and "Probably filled" in message.text)
+    edited = trusting.wait_for(
+        lambda message: message.id == card.id and "Probably filled: buy BTC for 250.00 USDT" in message.text
+    )
     assert not edited.buttons
-    notice = trusting.wait_for(is_new(card, "Probably filled: buy BTC for 250.00 USDT"), since=0)
-    assert "Evidence: since it was sent: BTC +0.00" in notice.text
-    assert notice.text.startswith("SANDBOX · trusted · ")
+    assert "Evidence: since it was sent: BTC +0.00" in edited.text
+    assert edited.text.startswith("SANDBOX · trusted · ")
     assert not told(trusting, "Filled:")
 
 
@@ -293,8 +309,10 @@ def test_a_limit_order_is_listed_and_canceled_by_its_whole_id(trusting, world):
     assert link in trusting.wait_for("from chat").text
     trusting.say(link)
     trusting.wait_for("Canceled: buy 0.0100 BTC at 50,000.0")
-    notice = trusting.wait_for(is_new(card, "nothing is held for it any more"), since=0)
-    assert notice.text.startswith("SANDBOX · trusted")
+    edited = trusting.wait_for(
+        lambda message: message.id == card.id and "nothing is held for it any more" in message.text, since=0
+    )
+    assert edited.text.startswith("SANDBOX · trusted")
     trusting.say("/orders")
     trusting.wait_for("No open orders")
 
@@ -350,3 +368,19 @@ def test_rows_of_a_version_that_knew_one_account_are_read(many):
     with many.running():
         ann.tap(2, card)
         assert ann.wait_for("Open: buy 0.0100 BTC at 50,000.0").text.startswith("SANDBOX · Open")
+
+
+# --- looking --------------------------------------------------------------------------------------------------
+
+
+def test_pictures_and_history_of_an_exchange_that_tells_of_no_orders(ann):
+    ann.say("/account trusted")
+    ann.wait_for("This chat is about trusted at FinTrusted")
+    ann.say("/price BTC")
+    assert ann.wait_for(lambda message: message.photo is not None).text.startswith("SANDBOX · trusted · BTC 67,340.2")
+    ann.say("/price BTC 7d")
+    ann.wait_for("Write 1h to 24h")
+    ann.say("/portfolio day")
+    assert "USDT 59.8 %" in ann.wait_for(lambda message: message.photo is not None).text
+    ann.say("/history")
+    assert "Orders placed elsewhere are not here" in ann.wait_for("FinTrusted has no way to ask").text

@@ -32,7 +32,7 @@ def test_ten_taps_from_ten_fingers_are_one_order(exchange, anna):
         finger.start()
     for finger in fingers:
         finger.join()
-    anna.wait_for(is_new(card, "Filled: bought"), since=0)
+    anna.wait_for("Filled: bought", since=0)
     settled(anna)
     assert exchange.orders() == before + 1
     fills = [message for message in anna.messages() if "Filled: bought" in message.text]
@@ -42,7 +42,7 @@ def test_ten_taps_from_ten_fingers_are_one_order(exchange, anna):
 def test_a_press_that_comes_again_later_does_nothing(exchange, anna):
     card = asked(anna)
     anna.tap(2, card)
-    anna.wait_for(is_new(card, "Filled"))
+    anna.wait_for("Filled")
     placed = exchange.orders()
     anna.forge(card.buttons[1].data, card)
     anna.wait_for_answer()
@@ -64,7 +64,7 @@ def test_nobody_else_can_answer_not_even_another_owner(exchange, bot, anna):
     assert exchange.orders() == before
     # The question is still Anna's to answer.
     anna.tap(2, card)
-    anna.wait_for(is_new(card, "Filled"))
+    anna.wait_for("Filled")
     assert exchange.orders() == before + 1
 
 
@@ -117,7 +117,7 @@ def test_a_price_that_got_worse_is_asked_about_again(exchange, anna):
     assert not old.buttons
     assert exchange.orders() == before
     anna.tap(2, again)
-    anna.wait_for(is_new(again, "Filled: bought 0.0100 BTC at 68,"))
+    anna.wait_for("Filled: bought 0.0100 BTC at 68,")
     assert exchange.orders() == before + 1
 
 
@@ -138,7 +138,7 @@ def test_a_better_price_or_a_little_worse_one_needs_no_question(command, price, 
     card = asked(anna, command)
     exchange.price(BTC=price)
     anna.tap(2, card)
-    anna.wait_for(is_new(card, "Filled"))
+    anna.wait_for("Filled")
     assert exchange.orders() == before + 1
 
 
@@ -180,7 +180,7 @@ def test_an_exchange_that_wants_a_sum_is_offered_one_and_asked_again(make_bot, s
         old = next(message for message in anna.messages() if message.id == card.id)
         assert "Not placed: Buy 0.0100 BTC" in old.text
         anna.tap(2, again)
-        anna.wait_for(is_new(again, "Filled: bought 0.0100 BTC"))
+        anna.wait_for("Filled: bought 0.0100 BTC")
     assert strict.orders() == before + 1
 
 
@@ -196,7 +196,7 @@ def test_a_press_is_answered_first_and_the_buttons_go_before_anything_is_sent(ex
     seen = anna.remote.get("/events", chat=anna.chat)["next"]
     exchange.fault("slow", path="/quotes", delay_seconds=0.3)
     anna.tap(2, card)
-    anna.wait_for(is_new(card, "Filled"))
+    anna.wait_for("Filled")
     events = anna.remote.get("/events", chat=anna.chat, token=anna.token, since=seen)["events"]
     told = [(event["kind"], event.get("message", {}).get("text", "")) for event in events]
     assert [kind for kind, _ in told[:3]] == ["press", "answer", "edit"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import timedelta
 
 
 def is_new(card, text):
@@ -51,7 +52,7 @@ def test_a_freeze_stops_chat_and_command_line_and_names_what_is_live(exchange, b
     anna.say("/buy BTC 0.01")
     card = anna.wait_for("Open until:")
     anna.tap(2, card)
-    anna.wait_for(is_new(card, "Filled"))
+    anna.wait_for("Filled")
     assert exchange.orders() == before + 1
 
 
@@ -77,9 +78,48 @@ def test_a_freeze_waits_for_nobody(exchange, bot, anna):
     assert bot.house.journal.trading_state()["state"] == "HALTED"
 
 
-def test_a_freeze_tells_that_it_has_no_end(anna):
-    anna.say("/freeze 2h")
-    assert "does not end by itself after 2h" in anna.wait_for("Frozen.").text
+def test_a_freeze_for_a_while_asks_when_it_is_over_and_holds_until_somebody_says_yes(exchange, bot, anna):
+    anna.say("/freeze 1s lost my phone")
+    frozen = anna.wait_for("Frozen.")
+    assert "It does not end by itself" in frozen.text
+    assert bot.house.journal.trading_state()["why"] == "lost my phone"
+    card = anna.wait_for("The 1s of your freeze are over. It still holds.")
+    assert [button.text for button in card.buttons] == ["Leave it frozen", "Let trading go on"]
+    assert bot.house.journal.trading_state()["state"] == "HALTED"
+    anna.tap(2, card)
+    anna.wait_for(is_new(card, "Trading goes on."))
+    assert bot.house.journal.trading_state()["state"] == "NORMAL"
+    anna.say("/buy BTC 0.01")
+    anna.wait_for("Open until:")
+
+
+def test_the_question_lifts_no_later_freeze(bot, anna):
+    anna.say("/freeze 1s")
+    card = anna.wait_for("The 1s of your freeze are over.")
+    anna.say("/resume")
+    anna.wait_for("Trading goes on")
+    anna.say("/freeze again")
+    anna.wait_for("Frozen.")
+    anna.tap(2, card)
+    anna.wait_for("It was frozen anew by")
+    assert bot.house.journal.trading_state()["why"] == "again"
+
+
+def test_a_freeze_that_was_lifted_before_is_not_asked_about(bot, anna, eventually):
+    from tradehook_bot.freeze_end import FreezeEnds
+    from tradehook_bot.store import now
+
+    anna.say("/freeze 2s")
+    anna.wait_for("Frozen.")
+    anna.say("/resume")
+    anna.wait_for("Trading goes on")
+    ends = FreezeEnds(bot.house.store)
+    later = now() + timedelta(minutes=1)
+    assert ends.due(at=later) is not None
+    eventually(lambda: ends.due(at=later) is None)
+    anna.say("/status")
+    anna.wait_for("Trading: on")
+    assert not [message for message in anna.messages() if "of your freeze are over" in message.text]
 
 
 def test_resume_without_a_freeze_says_so(anna):

@@ -1,16 +1,20 @@
-"""Who and what gets through: nothing that is not typed here and now, in private, by somebody on the list."""
+"""Who and what gets through: nothing that is not typed here and now by somebody on the list, where they may."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import func, select
 from telegram import Update
 
 from tradehook_bot.app import ALLOWED_UPDATES, GATE_GROUP, build
 from tradehook_bot.context import House
 from tradehook_bot.gate import Gate
+from tradehook_bot.strangers import MOST_NAMED, Strangers
+from tradehook_bot.tables import metadata
 
 
 def from_bot(person):
@@ -35,6 +39,108 @@ def test_every_handler_stands_behind_the_gate(make_bot):
     behind = [handler for group, found in handlers.items() if group > first for handler in found]
     assert len(behind) == 2
     assert set(ALLOWED_UPDATES) == {"message", "callback_query", "my_chat_member"}
+
+
+def updates_of(user_id, *, first):
+    """One update of each kind and place that could come from this person, with numbers from `first` on."""
+    moment = int(datetime.now(UTC).timestamp())
+    user = {"id": user_id, "is_bot": False, "first_name": "Somebody"}
+    private = {"id": user_id, "type": "private", "first_name": "Somebody"}
+    group = {"id": -100_777, "type": "supergroup", "title": "Desk", "is_forum": True}
+    channel = {"id": -100_888, "type": "channel", "title": "News"}
+
+    def said(text, chat=private, **more):
+        command = {"type": "bot_command", "offset": 0, "length": len(text.split()[0])}
+        return {
+            "message_id": 7,
+            "date": moment,
+            "chat": chat,
+            "from": user,
+            "text": text,
+            "entities": [command],
+            **more,
+        }
+
+    def pressed(data, message):
+        return {"callback_query": {"id": "1", "from": user, "chat_instance": "1", "data": data, "message": message}}
+
+    in_topic = {"message_thread_id": 5, "is_topic_message": True}
+    bot = {"id": 5, "is_bot": True, "first_name": "b"}
+    change = {"chat": private, "from": user, "date": moment}
+    blocked = {"old_chat_member": {"status": "member", "user": bot},
+               "new_chat_member": {"status": "kicked", "user": bot, "until_date": 0}}  # fmt: skip
+    contents = [
+        *({"message": said(text)} for text in ("/freeze", "/buy BTC 1", "/start " + "A" * 22, "/allow_here", "123456")),
+        {"message": said("/freeze", group)},
+        {"message": said("/allow_here", group, **in_topic)},
+        {"message": said("/freeze", {**group, "type": "group"})},
+        {"message": said("/freeze", sender_chat=channel)},
+        {"message": {**said("hello"), "text": None, "entities": [], "sticker": None}},
+        {"edited_message": said("/freeze", edit_date=moment)},
+        {"channel_post": said("/freeze", channel)},
+        {"edited_channel_post": said("/freeze", channel, edit_date=moment)},
+        {"business_message": said("/freeze", business_connection_id="b")},
+        *(pressed(data, said("x")) for data in ("z:freeze", "y:" + "A" * 22, "c:/buy BTC 1", "a:main", "x:1", "?")),
+        pressed("z:freeze", said("x", group, **in_topic)),
+        pressed("z:freeze", {"chat": private, "message_id": 7, "date": 0}),
+        {"callback_query": {"id": "1", "from": user, "chat_instance": "1", "data": "z:freeze"}},
+        {"inline_query": {"id": "1", "from": user, "query": "/freeze", "offset": ""}},
+        {"my_chat_member": {**change, **blocked}},
+        {"chat_member": {**change, **blocked}},
+    ]  # fmt: skip
+    return [{"update_id": first + number, **content} for number, content in enumerate(contents)]
+
+
+def test_no_handler_does_anything_for_a_stranger(bot, anna):
+    """Not the order of the groups but the effect: each registered callback is counted, and so is every row."""
+    called = []
+
+    def counted(handler):
+        callback = handler.callback
+
+        async def call(update, context):
+            called.append((handler, update.update_id))
+            await callback(update, context)
+
+        return call
+
+    behind = [each for number, found in bot.app.handlers.items() if number != GATE_GROUP for each in found]
+    for handler in behind:
+        handler.callback = counted(handler)
+    bot.house.groups.allow(-100_777, 5, title="Desk", shows_holdings=False, allowed_by=anna.chat)
+
+    def rows():
+        kept = [table for table in metadata.sorted_tables if table.name != "bot_mark"]
+        with bot.house.store.engine.connect() as connection:
+            return {table.name: connection.execute(select(func.count()).select_from(table)).scalar() for table in kept}
+
+    def handle(content):
+        update = Update.de_json(content, bot.app.bot)
+        bot.run(bot.app.process_update(update))
+        return update
+
+    before = rows()
+    asked = [handle(content) for content in updates_of(4711, first=10_000)]
+    assert called == []
+    assert rows() == before
+    assert bot.house.journal.trading_state()["state"] == "NORMAL"
+    # Without the gate, each of these handlers would have taken some of them.
+    for handler in behind:
+        assert any(handler.check_update(update) not in (None, False) for update in asked)
+    # And with somebody who may, each of them is called.
+    for content in updates_of(anna.chat, first=20_000):
+        handle(content)
+    assert {handler for handler, _ in called} == set(behind)
+    assert bot.house.journal.trading_state()["state"] == "HALTED"
+
+
+def test_a_flood_of_strangers_leaves_a_few_lines_and_a_count(caplog):
+    strangers = Strangers()
+    with caplog.at_level(logging.INFO):
+        for number in range(5000):
+            strangers.note(number % 700)
+    assert len(caplog.records) == MOST_NAMED
+    assert strangers.count == 5000
 
 
 def test_strangers_get_silence(bot, anna):

@@ -19,9 +19,12 @@ def test_a_market_buy_is_asked_about_confirmed_filled_and_announced(exchange, an
     anna.tap("Buy 0.0100 BTC", card)
     edited = anna.wait_for(lambda message: message.id == card.id and "Filled: bought 0.0100 BTC" in message.text)
     assert not edited.buttons
-    told = anna.wait_for(lambda message: message.id != card.id and "Filled: bought 0.0100 BTC" in message.text)
-    assert told.text.startswith("SANDBOX")
+    assert edited.text.startswith("SANDBOX")
     assert exchange.orders() == before + 1
+    # Whoever confirmed a moment ago looks at that message: a second one says nothing new.
+    anna.say("/help")
+    anna.wait_for("What I understand")
+    assert not [message for message in anna.messages() if message.id > card.id and "Filled" in message.text]
 
 
 def test_selling_a_share_says_what_was_typed_and_what_is_sent(exchange, anna):
@@ -30,7 +33,7 @@ def test_selling_a_share_says_what_was_typed_and_what_is_sent(exchange, anna):
     assert "Typed 50%, sends 0.2500 BTC" in card.text
     assert "Brings:" in card.text
     anna.tap("Sell 0.2500 BTC", card)
-    anna.wait_for(lambda message: message.id != card.id and "Filled: sold 0.2500 BTC" in message.text)
+    anna.wait_for("Filled: sold 0.2500 BTC")
     held = next(
         row for row in exchange.get("/balances")["default"]["data"] if row["symbol"] == "BTC" and not row["chain"]
     )
@@ -42,7 +45,7 @@ def test_a_buy_for_a_sum_names_the_sum(anna):
     card = anna.wait_for("Buy BTC for 250.00 PYUSD at the market price?")
     assert "Gets: about 0.0037" in card.text
     anna.tap(2, card)
-    anna.wait_for(lambda message: message.id != card.id and "Filled: bought 0.0037 BTC" in message.text)
+    anna.wait_for("Filled: bought 0.0037 BTC")
 
 
 def test_a_limit_order_rests_and_is_cancelled_in_one_tap(exchange, anna):
@@ -58,7 +61,8 @@ def test_a_limit_order_rests_and_is_cancelled_in_one_tap(exchange, anna):
     listed = anna.wait_for("1 open")
     assert link in listed.text
     anna.say(link)
-    done = anna.wait_for(lambda message: message.id > listed.id and "Canceled: buy 0.0100 BTC" in message.text)
+    done = anna.wait_for("Canceled: buy 0.0100 BTC")
+    assert done.id == card.id
     assert done.text.startswith("SANDBOX")
     assert exchange.open_ids() == []
 
@@ -69,8 +73,17 @@ def test_a_limit_order_is_announced_when_the_price_comes_to_it(exchange, anna):
     anna.tap(2, card)
     anna.wait_for("Open: sell 1.0000 ETH at 3,600.0")
     exchange.price(ETH="3650")
-    told = anna.wait_for(lambda message: message.id != card.id and "Filled: sold 1.0000 ETH" in message.text)
-    assert "order " in told.text
+    assert "order " in anna.wait_for("Filled: sold 1.0000 ETH").text
+
+
+def test_a_limit_order_rests_as_long_as_was_said(exchange, anna, eventually):
+    anna.say("/buy BTC 0.01 limit 64000 good 2s")
+    card = anna.wait_for("Buy 0.0100 BTC at 64,000.0 or better?")
+    assert "cancels what still rests after 2" in card.text
+    anna.tap(2, card)
+    anna.wait_for("Open: buy 0.0100 BTC at 64,000.0")
+    anna.wait_for("Canceled: buy 0.0100 BTC at 64,000.0")
+    eventually(lambda: exchange.open_ids() == [])
 
 
 def test_cancel_on_the_card_sends_nothing(exchange, anna):
@@ -120,7 +133,10 @@ def test_one_order_by_the_beginning_of_its_id(exchange, anna):
         ("/buy BTC 0.01 limit", "which price?"),
         ("/buy BTC 0.01 limit 64,000", "/buy BTC 0.01 limit 64000"),
         ("/buy BTC 0.01 limit 64000.05", "lies between two prices"),
-        ("/buy BTC 0.01 good 3d", "I do not understand 'good 3d'"),
+        ("/buy BTC 0.01 good 3d", "/buy BTC 0.01 limit 64000 good 3d"),
+        ("/buy BTC 0.01 limit 64000 good", "/buy BTC 0.01 limit 64000 good 3d"),
+        ("/buy BTC 0.01 limit 64000 good soon", "is no length of time"),
+        ("/buy BTC 0.01 limit 64000 good 99w", "90 days at most"),
         ("/buy BTC $100 limit 64000", "sized in BTC"),
         ("/buy BTCC 1", "/buy BTC 1"),
         ("/buy bitcoin 1", "Did you mean BTC?"),

@@ -63,8 +63,8 @@ def test_a_definite_no_is_no_doubt(kind, exchange, anna):
     card = asked(anna)
     exchange.fault(kind, times=20 if kind == "edge_html" else 1, delay_seconds=0)
     anna.tap(2, card)
-    expected = "Filled" if kind == "rate_limited" else "Not placed: Buy 0.0100 BTC"
-    told = anna.wait_for(is_new(card, expected))
+    expected = "Filled" if kind == "rate_limited" else is_new(card, "Not placed: Buy 0.0100 BTC")
+    told = anna.wait_for(expected)
     assert "UNKNOWN" not in told.text
     assert exchange.orders() == before + (kind == "rate_limited")
 

@@ -14,9 +14,12 @@ from tradehook.registry import spec
 from tradehook_bot import news
 from tradehook_bot.replies import bold, code, text
 from tradehook_bot.sweeping import in_thread
+from tradehook_bot.words import deed_of
+from tradehook_bot.zones import clock, day_and_clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import tzinfo
 
     from tradehook.desk.intents import Intent
     from tradehook.models import Order
@@ -33,6 +36,7 @@ async def orders(ask: Ask) -> None:
     account = ask.account
     found = await open_orders(account)
     doubtful = await unknowns(ask.house, account)
+    zone = await ask.zone()
     lines = [bold(f"{len(found)} open" if found else "No open orders")]
     if (why := account.spec.capabilities.cannot.get("orders")) is not None:
         lines.append(f"{text(why)} Here are those that tradehook placed, by what the wallet shows.")
@@ -41,7 +45,8 @@ async def orders(ask: Ask) -> None:
         lines.append(f"and {len(found) - _SHOWN} more")
     if doubtful:
         lines.append(bold(f"{len(doubtful)} UNKNOWN: may exist or not, do not enter them again"))
-        lines += [text(_doubt(intent)) for intent in doubtful[:_SHOWN]]
+        lines += [text(_doubt(intent, zone)) for intent in doubtful[:_SHOWN]]
+        lines.append("/unknown tells more")
     await ask.reply("\n".join(lines))
 
 
@@ -59,7 +64,7 @@ async def order(ask: Ask) -> None:
     intent_ = await house.store.do(house.journal.by_order, host, found.order_id)
     lines = [bold(render.order_line(found)), f"order {code(found.order_id)}"]
     if found.created_at is not None:
-        lines.append(f"made {found.created_at:%Y-%m-%d} {render.clock(found.created_at)}")
+        lines.append(text(f"made {day_and_clock(found.created_at, await ask.zone())}"))
     if intent_ is not None:
         lines.append(f"from {text(render.source_words(intent_.source))} · intent {code(intent_.intent_id)}")
     if can_cancel(found):
@@ -88,7 +93,7 @@ async def open_orders(account: Account) -> list[Order]:
 async def unknowns(house: House, account: Account) -> Sequence[Intent]:
     """Intents of this account of which nobody knows whether their order exists."""
     found = await house.store.do(house.journal.list, states=[State.UNKNOWN])
-    return [intent for intent in found if house.account_of(intent) is account]
+    return [intent for intent in found if intent.kind != "plan" and house.account_of(intent) is account]
 
 
 def handles(order: Order) -> str:
@@ -118,10 +123,9 @@ async def _find(account: Account, wanted: str) -> Order:
         ) from None
 
 
-def _doubt(intent: Intent) -> str:
-    deed = render.deed(intent.sized) if intent.sized else "A transfer" if intent.kind == "transfer" else "An order"
-    at = f", sent {render.clock(intent.sending_at)}" if intent.sending_at else ""
-    return f"{deed}{at}: tradehook intents show {intent.intent_id}"
+def _doubt(intent: Intent, zone: tzinfo) -> str:
+    at = f", sent {clock(intent.sending_at, zone)}" if intent.sending_at else ""
+    return f"{deed_of(intent)}{at}"
 
 
 def _one_id(ask: Ask, *, command: str) -> str:

@@ -7,13 +7,16 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tradehook import render
-from tradehook.amounts import Amount, parse_asset_amount
+from tradehook.amounts import Amount, parse_asset_amount, parse_symbol
 from tradehook.errors import InvalidInput
 from tradehook.models import Side, Unit
-from tradehook_bot.markets import find_market
+from tradehook_bot.markets import find_market, on_that_chain, take_chain
 from tradehook_bot.replies import bold, text
+from tradehook_bot.zones import clock
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from tradehook.models import Quote
     from tradehook_bot.context import Ask
 
@@ -24,8 +27,14 @@ _ELSEWHERE = "tradehook order place buy {market} '$100' --chain {chain}"
 
 async def quote(ask: Ask) -> None:
     """The person has seen both prices. Nothing is asked and nothing is held."""
-    market, amount = read_words(ask.words)
+    capabilities = ask.account.spec.capabilities
+    words, chain = take_chain(ask.words, capabilities.chains)
+    market, amount = read_words(words)
     client = ask.account.client
+    if chain is not None:
+        symbol = parse_symbol(market.partition("/")[0])
+        line = _ELSEWHERE.format(market=f"{symbol}/{capabilities.chain_quote}", chain=chain)
+        raise await on_that_chain(client, symbol, chain=chain, command=line)
     base, counter = await find_market(client, market, retry=f"/quote {{market}} {amount}", elsewhere=_ELSEWHERE)
     unit = Unit.BASE if amount.kind == "base" else Unit.QUOTE
     buying, selling = await asyncio.gather(
@@ -34,7 +43,7 @@ async def quote(ask: Ask) -> None:
             for side in (Side.BUY, Side.SELL)
         )
     )
-    await ask.reply(_words(buying, selling, fee_rate=ask.account.spec.capabilities.fee_rate_observed))
+    await ask.reply(_words(buying, selling, fee_rate=capabilities.fee_rate_observed, zone=await ask.zone()))
 
 
 def read_words(words: tuple[str, ...]) -> tuple[str, Amount]:
@@ -51,7 +60,7 @@ def read_words(words: tuple[str, ...]) -> tuple[str, Amount]:
     return market, amount
 
 
-def _words(buying: Quote, selling: Quote, *, fee_rate: Decimal | None) -> str:
+def _words(buying: Quote, selling: Quote, *, fee_rate: Decimal | None, zone: tzinfo) -> str:
     asked = render.quantity(buying.quantity, buying.base if buying.unit is Unit.BASE else buying.quote)
     fee = "The fee is not in it; the exchange does not tell it beforehand"
     if fee_rate is not None:
@@ -62,7 +71,7 @@ def _words(buying: Quote, selling: Quote, *, fee_rate: Decimal | None) -> str:
             text(_side("Buy", buying)),
             text(_side("Sell", selling)),
             f"{text(fee)}.",
-            f"At {render.clock(max(buying.quoted_at, selling.quoted_at))}; it binds nobody.",
+            text(f"At {clock(max(buying.quoted_at, selling.quoted_at), zone)}; it binds nobody."),
         ]
     )
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tradehook.amounts import Amount, parse_asset_amount, parse_decimal, parse_symbol
+from tradehook.amounts import Amount, parse_asset_amount, parse_decimal, parse_duration, parse_symbol
 from tradehook.errors import InvalidInput
 from tradehook.models import NewOrder, Side
 from tradehook_bot import questions
-from tradehook_bot.markets import find_market, on_chain
+from tradehook_bot.markets import find_market, on_that_chain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from tradehook_bot.context import Ask
 
 _GOOD_FOR = timedelta(days=7)
-"""How long a limit order from chat may rest before tradehook cancels it."""
+"""How long a limit order from chat may rest before tradehook cancels it, unless its person says `good 3d`."""
+_LONGEST = timedelta(days=90)
+_GOOD_WORD = "good"
 _LIMIT_WORDS = ("limit", "at", "@")
 _CHAIN_WORDS = ("on", "--chain")
 
@@ -32,6 +34,8 @@ class Wish:
     amount: Amount
     price: Decimal | None
     chain: str | None
+    good_for: timedelta | None = None
+    """How long a limit order may rest; `None`: not said."""
 
 
 async def buy(ask: Ask) -> None:
@@ -53,14 +57,14 @@ async def _trade(ask: Ask, side: Side) -> None:
         symbol = parse_symbol(wish.market.partition("/")[0])
         market = f"{symbol}/{capabilities.chain_quote}"
         line = cli_line(side, wish).format(market=market, chain=wish.chain)
-        raise on_chain(line, symbol=symbol, chains=[wish.chain])
+        raise await on_that_chain(account.client, symbol, chain=wish.chain, command=line)
     base, quote = await find_market(
         account.client, wish.market, retry=retry_line(side, wish), elsewhere=cli_line(side, wish)
     )
-    lasts = _GOOD_FOR if wish.price is not None else None
+    lasts = (wish.good_for or _GOOD_FOR) if wish.price is not None else None
     order = NewOrder(base=base, quote=quote, side=side, amount=wish.amount, price=wish.price, good_for=lasts)
     try:
-        await questions.ask(ask.house, account, order, user_id=ask.user_id, chat_id=ask.chat_id, typed=ask.text)
+        await questions.ask(ask.house, account, order, where=ask.where, typed=ask.text)
     except InvalidInput as error:
         # What is offered of a limit order may be another price, and a price is no amount.
         offers = error.details.get("suggestions", ()) if wish.price is None else ()
@@ -68,14 +72,21 @@ async def _trade(ask: Ask, side: Side) -> None:
 
 
 def read_wish(words: Sequence[str], *, side: Side, chains: Sequence[str] = ()) -> Wish:
-    """Read `BTC 0.01`, `0.01 BTC`, `BTC $250`, `BTC 50%`, `BTC max`, each perhaps with `limit 64000`.
+    """Read `BTC 0.01`, `0.01 BTC`, `BTC $250`, `BTC 50%`, `BTC max`, each perhaps with `limit 64000` and `good 3d`.
 
     Raises:
         InvalidInput: it cannot be read; `suggestions` are whole commands where one can be guessed.
     """
     rest = list(words)
     chain = _take_chain(rest, chains)
+    good_for = _take_good(rest, side=side)
     price = _take_price(rest, side=side)
+    if good_for is not None and price is None:
+        asked = " ".join(rest[:2]) or "BTC 0.01"
+        raise InvalidInput(
+            "Only a limit order rests, so only one can be good for a while.",
+            suggestions=(f"/{side} {asked[:60]} limit 64000 {_GOOD_WORD} 3d",),
+        )
     if len(rest) > 2:
         raise InvalidInput(f"I do not understand {' '.join(rest[2:])[:40]!r}.")
     if len(rest) == 1:
@@ -84,7 +95,7 @@ def read_wish(words: Sequence[str], *, side: Side, chains: Sequence[str] = ()) -
         market, amount = parse_asset_amount(rest)
     except InvalidInput as error:
         raise _with_whole_commands(error, rest, side=side, price=price) from None
-    return Wish(market=market, amount=amount, price=price, chain=chain)
+    return Wish(market=market, amount=amount, price=price, chain=chain, good_for=good_for)
 
 
 def cli_line(side: Side, wish: Wish) -> str:
@@ -97,7 +108,15 @@ def cli_line(side: Side, wish: Wish) -> str:
 
 def retry_line(side: Side, wish: Wish) -> str:
     """The same command with another `{market}`."""
-    return f"/{side} {{market}} {wish.amount}{f' limit {wish.price:f}' if wish.price is not None else ''}"
+    return f"/{side} {{market}} {wish.amount}{_tail(wish)}"
+
+
+def _tail(wish: Wish) -> str:
+    """The limit and how long it is good, as they are typed."""
+    if wish.price is None:
+        return ""
+    seconds = round(wish.good_for.total_seconds()) if wish.good_for is not None else 0
+    return f" limit {wish.price:f}{f' {_GOOD_WORD} {seconds}s' if seconds else ''}"
 
 
 def with_amounts(error: InvalidInput, offers: Sequence[str], *, command: str) -> InvalidInput:
@@ -115,6 +134,26 @@ def _take_chain(rest: list[str], chains: Sequence[str]) -> str | None:
     if rest and rest[-1].lower() in _CHAIN_WORDS:
         rest.pop()
     return chain
+
+
+def _take_good(rest: list[str], *, side: Side) -> timedelta | None:
+    """Take `good 3d` out of the end of the words."""
+    at = next((index for index, word in enumerate(rest) if word.lower() == _GOOD_WORD), None)
+    if at is None:
+        return None
+    after, before = rest[at + 1 :], rest[:at]
+    del rest[at:]
+    offer = f"/{side} {' '.join(before)[:80] or 'BTC 0.01 limit 64000'} {_GOOD_WORD} 3d"
+    if len(after) != 1:
+        what = f"one length of time, not {' '.join(after)[:40]!r}" if after else "how long?"
+        raise InvalidInput(f"Good: {what}", suggestions=(offer,))
+    try:
+        found = parse_duration(after[0].lower())
+    except InvalidInput as error:
+        raise InvalidInput(error.message, suggestions=(offer,)) from None
+    if found > _LONGEST:
+        raise InvalidInput(f"An order may rest for {_LONGEST.days} days at most.", suggestions=(offer,))
+    return found
 
 
 def _take_price(rest: list[str], *, side: Side) -> Decimal | None:

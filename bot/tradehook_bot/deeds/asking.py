@@ -1,0 +1,80 @@
+"""Puts a question to a person, whatever it is about.
+
+The row comes first, then the message, then the two are bound; a question whose message was never heard of can never be
+answered with yes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tradehook_bot import keyboards
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime, timedelta
+
+    from tradehook.models import Value
+    from tradehook_bot.context import House
+    from tradehook_bot.proposals import Proposal, Where
+
+_LONGEST_TYPED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked."""
+
+    kind: str
+    parameters: Value
+    deed: str
+    """What will be done: the button."""
+    typed: str
+    """The command, to be shown when it has to be given again."""
+    lifetime: timedelta
+    account: str | None = None
+    """What people call the account that it is about; none where it is about all."""
+    no: str = "Cancel"
+    """The other button."""
+
+
+async def ask(
+    house: House,
+    question: Question,
+    *,
+    where: Where,
+    body: Callable[[datetime], str],
+    instead_of: int | None = None,
+) -> Proposal:
+    """The question stands in the chat and can be answered.
+
+    Args:
+        house: where.
+        question: what is asked.
+        where: who may answer, and where.
+        body: the message as HTML, given when its time is over, in the chat's zone.
+        instead_of: a message of ours that becomes the question; otherwise it is a new one.
+    """
+    proposal, token = await house.store.do(
+        house.proposals.make,
+        question.kind,
+        question.parameters,
+        where=where,
+        account=question.account,
+        typed=" ".join(question.typed.split())[:_LONGEST_TYPED],
+        deed=question.deed,
+        lifetime=question.lifetime,
+    )
+    keyboard = keyboards.question(token, deed=question.deed, no=question.no)
+    zone = await house.store.do(house.chats.zone, where.chat_id)
+    said = body(proposal.expires_at.astimezone(zone))
+    message_id = instead_of
+    if message_id is None or not await house.voice.edit(
+        where.chat_id, message_id, said, account=question.account, keyboard=keyboard
+    ):
+        message_id = await house.voice.say(
+            where.chat_id, said, account=question.account, keyboard=keyboard, thread_id=where.thread_id
+        )
+    await house.store.do(house.proposals.bind, proposal.proposal_id, message_id=message_id)
+    return proposal

@@ -1,0 +1,32 @@
+"""Deeds that are one intent of the desk, under the question's id: the journal decides what is said of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tradehook.desk.intents import State as IntentState
+from tradehook.errors import InvalidInput
+from tradehook_bot.proposals import State
+
+if TYPE_CHECKING:
+    from tradehook_bot.context import House
+    from tradehook_bot.proposals import Proposal
+
+
+def is_untouched(house: House, proposal: Proposal) -> bool:
+    """Whether it certainly was not sent."""
+    try:
+        return house.journal.get(proposal.proposal_id).reads_as is IntentState.PREPARED
+    except InvalidInput:
+        return True  # it never came as far as the journal
+
+
+async def settle(house: House, proposal: Proposal) -> None:
+    """The journal has the outcome: it tells from now on."""
+    await house.store.do(house.proposals.close, proposal.proposal_id, State.SENT)
+    await house.look()
+
+
+async def tell(house: House, proposal: Proposal, _why: str) -> None:
+    """The same for one that did not come to its end here: what the journal holds says more than the reason."""
+    await settle(house, proposal)
