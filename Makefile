@@ -45,7 +45,7 @@ prove: $(READY) ## Run the long proofs: races and faults by the hundred
 	@$(BIN)/python -m pytest -m prove -s
 
 pins: ## Resolve requirements.lock anew (needs uv)
-	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-strip-extras --no-header -q pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-header -q pyproject.toml -o requirements.lock
 
 clean: ## Remove everything that was made here
 	rm -rf $(VENV) .play dist .coverage* htmlcov .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -56,6 +56,8 @@ $(READY): requirements.lock pyproject.toml
 	@echo "Installing into $(VENV); the first time takes about a minute…"
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV) || { echo "Install python3-venv first: apt install python3-venv"; exit 1; }
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
+	@# The lock is whole, so pip has nothing to resolve: with extras in it, that goes wrong in hash mode.
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes --no-deps -r requirements.lock
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip check --disable-pip-version-check
 	@touch $@

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
-from tradehook.desk.schema import writing
+from tradehook.desk.schema import reading, writing
 from tradehook_bot.store import now, read_stamp, stamp
 from tradehook_bot.tables import (
     DIGEST,
@@ -239,6 +239,12 @@ class Access:
             if rows:
                 connection.execute(insert(SEEN_UPDATE), rows)
         return fresh
+
+    def was_seen(self, update_id: int) -> bool:
+        """Whether this update was written down."""
+        same = (SEEN_UPDATE.c.bot_id == self._store.bot_id) & (SEEN_UPDATE.c.update_id == update_id)
+        with reading(self._store.engine) as connection:
+            return connection.execute(select(SEEN_UPDATE.c.update_id).where(same)).first() is not None
 
     def forget_updates(self, *, at: datetime | None = None) -> None:
         """Updates seen long ago are forgotten; Telegram never repeats them."""

@@ -74,7 +74,8 @@ class Gate:
         is_group = message.chat.type in _GROUPS
         if not await (self._in_group if is_group else self._in_private)(user, message, update.message):
             return False
-        if not await self._first_times.is_first(update.update_id):
+        times = self._first_times
+        if not await (times.is_first_look if _only_asks(update) else times.is_first)(update.update_id):
             _log.info("Update %s came twice; the second is left alone.", update.update_id)
             return False
         if update.message is not None and not _is_typed(update.message):
@@ -214,6 +215,14 @@ def _writer(message: Message | None) -> User | None:
 
 def _presser(query: CallbackQuery) -> User | None:
     return None if query.from_user.is_bot else query.from_user
+
+
+def _only_asks(update: Update) -> bool:
+    """Whether it is a command that changes nothing, so that nothing is lost if it should come twice."""
+    if update.message is None:
+        return False
+    command = BY_NAME.get(read(update.message.text or "")[0])
+    return command is not None and command.only_tells
 
 
 def _is_typed(message: Message) -> bool:

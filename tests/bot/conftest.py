@@ -318,7 +318,7 @@ class Bot:
             with journal.engine.connect() as connection:
                 newest = connection.execute(text("SELECT max(event_id) FROM intent_event")).scalar()
                 read = connection.execute(text("SELECT value FROM bot_mark WHERE name = 'journal events'")).scalar()
-            return newest == read
+            return (newest or 0) == (read or 0)  # a journal in which nothing happened yet is read, too
         finally:
             journal.close()
 

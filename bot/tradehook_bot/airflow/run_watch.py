@@ -58,7 +58,11 @@ class RunWatch:
                     _log.warning("How runs in Airflow stand is not known for now: %s", error.message)
             pause = POLL_SECONDS * 2 ** min(self._failures, 10)
             self._asks_at = time.monotonic() + min(pause, LONGEST_PAUSE_SECONDS)
-        for row in await house.store.do(link.run_rows.due):
+        due = await house.store.do(link.run_rows.due)
+        people = {user.user_id for user in await house.store.do(house.access.users)} if due else set()
+        for row in due:
+            if row.where.user_id not in people:
+                continue  # whoever may not use the bot any more is told nothing more
             if time.monotonic() < self._edits_at.get(row.proposal_id, 0.0):
                 continue
             if await house.voice.edit(row.where.chat_id, row.message_id, row.words, is_patient=False):

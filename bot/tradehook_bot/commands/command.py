@@ -22,6 +22,8 @@ class Command:
     run: Callable[[Ask], Awaitable[None]]
     moves_money: bool = False
     """Whether one that arrives late is answered instead of obeyed."""
+    only_tells: bool = False
+    """Whether it changes nothing whatever words stand behind it, so that one that comes twice may be answered twice."""
     in_menu: bool = False
     """Whether it stands in Telegram's menu, which has room for twelve; `/help` lists all."""
     shows_holdings: bool = False

@@ -55,9 +55,15 @@ COMMANDS: tuple[Command, ...] = (
         ("/quote BTC 0.05", "/quote BTC $250"),
         quote.quote,
         in_menu=True,
+        only_tells=True,
     ),
     Command(
-        "price", "what it costs and did cost: a picture", ("/price BTC", "/price BTC 7d"), price.price, in_menu=True
+        "price",
+        "what it costs and did cost: a picture",
+        ("/price BTC", "/price BTC 7d"),
+        price.price,
+        in_menu=True,
+        only_tells=True,
     ),
     Command(
         "buy",
@@ -75,7 +81,9 @@ COMMANDS: tuple[Command, ...] = (
         moves_money=True,
         in_menu=True,
     ),
-    Command("balance", "what you hold", ("/balance",), balance.balance, in_menu=True, shows_holdings=True),
+    Command(
+        "balance", "what you hold", ("/balance",), balance.balance, in_menu=True, shows_holdings=True, only_tells=True
+    ),
     Command(
         "portfolio",
         "how it is divided, against your targets: a picture",
@@ -83,9 +91,10 @@ COMMANDS: tuple[Command, ...] = (
         portfolio.portfolio,
         in_menu=True,
         shows_holdings=True,
+        only_tells=True,
     ),
-    Command("orders", "what is open", ("/orders",), orders.orders, in_menu=True),
-    Command("order", "how one order stands", ("/order 3f2a91c0",), orders.order),
+    Command("orders", "what is open", ("/orders",), orders.orders, in_menu=True, only_tells=True),
+    Command("order", "how one order stands", ("/order 3f2a91c0",), orders.order, only_tells=True),
     Command(
         "cancel",
         "cancel one order, at once; or all, after a question",
@@ -110,8 +119,10 @@ COMMANDS: tuple[Command, ...] = (
         moves_money=True,
         shows_holdings=True,
     ),
-    Command("history", "what was done, wherever it came from", ("/history", "/history 20"), history.history),
-    Command("pending", "what waits: for you, or to be sent", ("/pending",), pending.pending),
+    Command(
+        "history", "what was done, wherever it came from", ("/history", "/history 20"), history.history, only_tells=True
+    ),
+    Command("pending", "what waits: for you, or to be sent", ("/pending",), pending.pending, only_tells=True),
     Command(
         "unknown",
         "what nobody knows to exist or not",
@@ -134,7 +145,7 @@ COMMANDS: tuple[Command, ...] = (
         moves_money=True,
         needs_airflow=True,
     ),
-    Command("limits", "what the account may do, and what is used of it", ("/limits",), limits.limits),
+    Command("limits", "what the account may do, and what is used of it", ("/limits",), limits.limits, only_tells=True),
     Command(
         "account",
         "choose the account this chat is about",
@@ -166,7 +177,7 @@ COMMANDS: tuple[Command, ...] = (
         in_menu=True,
         only_in_private=True,
     ),
-    Command("status", "is everything all right?", ("/status",), status.status, in_menu=True),
+    Command("status", "is everything all right?", ("/status",), status.status, in_menu=True, only_tells=True),
     Command(
         "freeze",
         "stop all trading, here and in Airflow, at once",
@@ -176,7 +187,7 @@ COMMANDS: tuple[Command, ...] = (
         in_menu=True,
     ),
     Command("resume", "lift a freeze", ("/resume",), freeze.resume, moves_money=True, patience_seconds=None),
-    Command("audit", "who did what, from where", ("/audit", "/audit 30"), audit.audit),
+    Command("audit", "who did what, from where", ("/audit", "/audit 30"), audit.audit, only_tells=True),
     Command(
         "notify",
         "how much you are told",
@@ -190,7 +201,9 @@ COMMANDS: tuple[Command, ...] = (
         ("/timezone Europe/Berlin", "/timezone UTC"),
         preferences.timezone,
     ),
-    Command("whoami", "as whom I know you, and what this chat is about", ("/whoami",), preferences.whoami),
+    Command(
+        "whoami", "as whom I know you, and what this chat is about", ("/whoami",), preferences.whoami, only_tells=True
+    ),
     Command(
         "totp",
         "set up an authenticator app, for what needs a code",
@@ -206,7 +219,7 @@ COMMANDS: tuple[Command, ...] = (
         moves_money=True,
     ),
     Command("forbid_here", "let me be used here no more", ("/forbid_here",), groups.forbid_here, moves_money=True),
-    Command("help", "what can be typed", ("/help", "/help buy"), show_help, in_menu=True),
+    Command("help", "what can be typed", ("/help", "/help buy"), show_help, in_menu=True, only_tells=True),
     Command("start", "what this is", ("/start",), about.start),
 )
 
