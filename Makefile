@@ -59,5 +59,5 @@ $(READY): requirements.lock pyproject.toml
 	@# The lock is whole, so pip has nothing to resolve: with extras in it, that goes wrong in hash mode.
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes --no-deps -r requirements.lock
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
-	@$(BIN)/python -m pip check --disable-pip-version-check
+	@$(BIN)/python -m pip check >/dev/null || { $(BIN)/python -m pip check; exit 1; }
 	@touch $@

@@ -13,6 +13,7 @@ from tradehook.errors import ConfigurationError, NetworkError, TradehookError
 if TYPE_CHECKING:
     from tradehook_bot.accounts import Served
     from tradehook_bot.settings import BotSettings
+    from tradehook_bot.totp import Totp
 
 BUG, USAGE, REFUSED, UNREACHABLE = 1, 2, 3, 5
 
@@ -219,9 +220,28 @@ totp = typer.Typer(help="Authenticator apps of the bot's people.", no_args_is_he
 app.add_typer(totp, name="totp")
 
 
+_Person = Annotated[int, typer.Argument(help="The person's number, as `check` lists it.")]
+
+
+@totp.command("allow")
+def allow_totp(user: _Person) -> None:
+    """Give a word with which somebody may set up an authenticator app where money is real."""
+    from tradehook_bot.totp import ALLOWED_MINUTES
+
+    typer.echo(f"/totp {_apps().allowing_word(user)}")
+    typer.echo(f"User {user} sends that to the bot within {ALLOWED_MINUTES} minutes. Give it to nobody else.")
+
+
 @totp.command("reset")
-def reset_totp(user: Annotated[int, typer.Argument(help="The person's number, as `check` lists it.")]) -> None:
+def reset_totp(user: _Person) -> None:
     """Forget somebody's authenticator app, locked or not, so that /totp can set up a new one."""
+    if not _apps().reset(user):
+        typer.echo(f"User {user} has set up no authenticator app. `tradehook-bot check` lists the people.", err=True)
+        raise typer.Exit(REFUSED)
+    typer.echo(f"Forgotten. User {user} can set up a new one now, with /totp.")
+
+
+def _apps() -> Totp:
     from tradehook.desk.journal import Journal
     from tradehook_bot.context import bot_id
     from tradehook_bot.settings import read_token
@@ -231,10 +251,7 @@ def reset_totp(user: Annotated[int, typer.Argument(help="The person's number, as
     served, settings = _settings(None)
     token = read_token(settings, environment=served.environment)
     journal = Journal.open(served.journal_url)
-    if not Totp(Store(journal.engine, bot_id=bot_id(token)), token=token).reset(user):
-        typer.echo(f"User {user} has set up no authenticator app. `tradehook-bot check` lists the people.", err=True)
-        raise typer.Exit(REFUSED)
-    typer.echo(f"Forgotten. User {user} can set up a new one now, with /totp.")
+    return Totp(Store(journal.engine, bot_id=bot_id(token)), token=token)
 
 
 def run_bot(token_file: Path | None) -> None:

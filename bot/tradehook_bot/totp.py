@@ -35,6 +35,8 @@ STEP_SECONDS = 30
 TRIES = 5
 ENROL_WITHIN = timedelta(minutes=10)
 """How long the picture may be used; then a new one has to be asked for."""
+ALLOWED_MINUTES = 10
+_WORD_LETTERS = 12
 _STEPS_OFF = (0, -1, 1)
 """A phone's clock may be a step off."""
 RESET = "Somebody at the machine can lift that: tradehook-bot totp reset"
@@ -90,8 +92,23 @@ class Totp:
         """Look at this bot's rows, with a key made from its token."""
         self._store = store
         self._mine = TOTP.c.bot_id == store.bot_id
-        key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"tradehook-bot totp").derive(token.encode())
-        self._box = Fernet(base64.urlsafe_b64encode(key))
+        self._box = Fernet(base64.urlsafe_b64encode(_key(token, b"tradehook-bot totp")))
+        self._word_key = _key(token, b"tradehook-bot totp allow")
+
+    def allowing_word(self, user_id: int, *, at: datetime | None = None) -> str:
+        """What somebody at the machine gives this person, so that they may set up an app; good for ten minutes."""
+        return self._word(user_id, minute=int((at or now()).timestamp()) // 60)
+
+    def is_allowed(self, user_id: int, word: str, *, at: datetime | None = None) -> bool:
+        """Whether this is such a word, of this person and not too old."""
+        minute = int((at or now()).timestamp()) // 60
+        typed = word.strip().lower().encode(errors="replace")
+        good = (self._word(user_id, minute=minute - ago) for ago in range(ALLOWED_MINUTES + 1))
+        return any(hmac.compare_digest(each.encode(), typed) for each in good)
+
+    def _word(self, user_id: int, *, minute: int) -> str:
+        digest = hmac.digest(self._word_key, f"{user_id}:{minute}".encode(), "sha256")
+        return base64.b32encode(digest)[:_WORD_LETTERS].decode().lower()
 
     def enrol(self, user_id: int, *, label: str, at: datetime | None = None) -> Enrolment:
         """A fresh secret for this person's app; it counts once a first code was right.
@@ -201,6 +218,11 @@ class Totp:
         with writing(self._store.engine) as connection:
             done = connection.execute(delete(TOTP).where(self._mine, TOTP.c.user_id == user_id))
         return done.rowcount == 1
+
+
+def _key(token: str, purpose: bytes) -> bytes:
+    """A key of its own for each purpose, made from the bot's token."""
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(token.encode())
 
 
 def _step_of(secret: str, code: str, *, at: datetime) -> int | None:

@@ -12,6 +12,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import httpx
+import pytest
+
+from tradehook_bot.airflow.settings import AirflowSettings
 
 HERE = Path(__file__).parent
 PATIENCE_SECONDS = 40
@@ -213,3 +216,28 @@ def wired(airflow):
         thread.join()
         wire.server_close()
         wire.client.close()
+
+
+@pytest.fixture(scope="module")
+def running_airflow(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("airflow")) as airflow:
+        yield airflow
+
+
+@pytest.fixture
+def airflow(running_airflow):
+    running_airflow.forget()
+    return running_airflow
+
+
+@pytest.fixture
+def wire(airflow):
+    with wired(airflow) as wire:
+        yield wire
+
+
+@pytest.fixture
+def settings(wire, tmp_path):
+    secret = tmp_path / "password"
+    secret.write_text("the bot's password\n")
+    return AirflowSettings(url=wire.url, user="bot", password_file=secret)

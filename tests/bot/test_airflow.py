@@ -32,29 +32,7 @@ YOUNGEST_SECONDS = prompts.YOUNGEST_SECONDS
 SUBJECT = "Buy 0.1 BTC <now> & here?"
 
 
-@pytest.fixture(scope="module")
-def running_airflow(tmp_path_factory):
-    with stage.serving(tmp_path_factory.mktemp("airflow")) as airflow:
-        yield airflow
-
-
-@pytest.fixture
-def airflow(running_airflow):
-    running_airflow.forget()
-    return running_airflow
-
-
-@pytest.fixture
-def wire(airflow):
-    with stage.wired(airflow) as wire:
-        yield wire
-
-
-@pytest.fixture
-def settings(wire, tmp_path):
-    secret = tmp_path / "password"
-    secret.write_text("the bot's password\n")
-    return AirflowSettings(url=wire.url, user="bot", password_file=secret)
+running_airflow, airflow, wire, settings = stage.running_airflow, stage.airflow, stage.wire, stage.settings
 
 
 @pytest.fixture(autouse=True)
@@ -239,8 +217,7 @@ def test_a_restart_asks_nobody_twice_and_forgets_nobody(airflow, make_bot, setti
 def test_while_airflow_is_away_that_is_said_and_nothing_is_lost(airflow, wire, bot, anna, caplog):
     wire.is_cut = True
     anna.say("/approvals")
-    told = anna.wait_for("Airflow: ")
-    assert "127.0.0.1" in told.text
+    anna.wait_for("Airflow: ")
     airflow.asks("ask", airflow.start("ask"))
     wire.is_cut = False
     card = anna.wait_for(asked(SUBJECT), timeout_seconds=60, since=0)
@@ -259,9 +236,7 @@ def test_without_an_airflow_it_is_said_how_to_set_one(make_bot):
 
 
 def test_with_an_airflow_the_menu_has_it(bot):
-    shown = [command.name for command in menu(bot.house)]
-    assert "approvals" in shown
-    assert len(shown) <= 12
+    assert [command.name for command in menu(bot.house)][11:] == ["approvals"]
 
 
 def started(person, command):

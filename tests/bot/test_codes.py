@@ -276,6 +276,30 @@ def live_bot(make_bot):
         yield running
 
 
+def test_where_money_is_real_the_machine_allows_an_app_first(live_bot):
+    anna = live_bot.let_in()
+    anna.say("/totp")
+    assert f"tradehook-bot totp allow {anna.chat}" in anna.wait_for("somebody at the machine allows it").text
+    totp = live_bot.house.totp
+    for word in ("letmein", totp.allowing_word(anna.chat + 1), totp.allowing_word(anna.chat, at=NOON)):
+        anna.say(f"/totp {word}")
+        anna.wait_for("somebody at the machine allows it")
+    anna.say(f"/totp {totp.allowing_word(anna.chat).upper()}")
+    anna.wait_for("Scan this")
+
+
+def test_a_word_of_the_machine_is_of_one_person_and_lasts_ten_minutes(store):
+    totp, other = Totp(store, token=TOKEN), Totp(store, token=TOKEN[:-1] + "x")
+    word = totp.allowing_word(7, at=NOON)
+    assert totp.is_allowed(7, f" {word.upper()} ", at=NOON + timedelta(minutes=10))
+    assert not totp.is_allowed(7, word, at=NOON + timedelta(minutes=11))
+    assert not totp.is_allowed(7, word, at=NOON - timedelta(minutes=1))
+    assert not totp.is_allowed(8, word, at=NOON)
+    assert not other.is_allowed(7, word, at=NOON)
+    for typed in ("", "\u043a\u043b\u044e\u0447", "\ud800", word[:-1], word + "a"):
+        assert not totp.is_allowed(7, typed, at=NOON)
+
+
 def test_going_on_takes_a_question_and_a_code_where_money_is_real(live_bot, app_of):
     anna = live_bot.let_in()
     trading = live_bot.house.journal.trading_state

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tradehook.errors import InvalidInput
 from tradehook_bot.replies import bold, code, text
-from tradehook_bot.totp import ENROL_WITHIN
+from tradehook_bot.totp import ALLOWED_MINUTES, ENROL_WITHIN
 
 if TYPE_CHECKING:
     from tradehook_bot.context import Ask
@@ -25,6 +25,14 @@ async def totp(ask: Ask) -> None:
             f"{code(f'tradehook-bot totp reset {ask.user_id}')}"
         )
         return
+    if house.environment == "live" and not _is_allowed(ask):
+        # Else whoever holds an unlocked phone before its owner did this would hold the second factor, too.
+        await ask.reply_of_all(
+            f"{bold('Where money is real, somebody at the machine allows it first.')}\nThere: "
+            f"{code(f'tradehook-bot totp allow {ask.user_id}')}\nThen send me the word it prints, within "
+            f"{ALLOWED_MINUTES} minutes: {code('/totp WORD')}"
+        )
+        return
     # A picture that was shown before is worth nothing any more, and goes.
     if standing is not None and standing.message_id is not None:
         await house.voice.take_away(ask.chat_id, standing.message_id)
@@ -40,3 +48,7 @@ async def totp(ask: Ask) -> None:
     )
     message_id = await house.voice.show(ask.chat_id, enrolment.picture(), caption)
     await house.store.do(house.totp.shown_in, ask.user_id, message_id)
+
+
+def _is_allowed(ask: Ask) -> bool:
+    return len(ask.words) == 1 and ask.house.totp.is_allowed(ask.user_id, ask.words[0])
