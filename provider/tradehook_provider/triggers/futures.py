@@ -7,21 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from tradehook_provider.ending_trigger import EndingTrigger
 from tradehook_provider.position_goal import PositionGoal
 from tradehook_provider.readers import PositionReader, shared
-from tradehook_provider.triggers.watching import how_it_ends
 from tradehook_provider.waiting import Looks, found_in_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from tradehook.desk.deeds import Made
+    from tradehook_provider.triggers.watching import OrderWatch
 
-class FuturesOrderTrigger(BaseTrigger):
+
+class FuturesOrderTrigger(EndingTrigger):
     """Fires when the futures order has ended, when `until` has come, or when looking has failed too often in a row.
 
     The event is `{"order_id", "intent_id", "status"}`; the status is how it ended, or `timeout` or `error`. It is a
     hint: whoever resumes looks again. Killing the task does nothing to the order.
     """
+
+    noun = "futures order"
+    id_name = "order_id"
 
     def __init__(
         self,
@@ -41,38 +47,22 @@ class FuturesOrderTrigger(BaseTrigger):
             intent_id: the order's intent, for the event.
             poll_seconds: how long to wait between two looks.
         """
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.exchange_conn_id = exchange_conn_id
-        self.order_id = order_id
-        self.until = until
-        self.intent_id = intent_id
-        self.poll_seconds = poll_seconds
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The class and its arguments, primitives only."""
-        return (
-            "tradehook_provider.triggers.futures.FuturesOrderTrigger",
-            {
-                "exchange_conn_id": self.exchange_conn_id,
-                "order_id": self.order_id,
-                "until": self.until,
-                "intent_id": self.intent_id,
-                "poll_seconds": self.poll_seconds,
-            },
+        super().__init__(
+            exchange_conn_id=exchange_conn_id,
+            made_id=order_id,
+            until=until,
+            intent_id=intent_id,
+            poll_seconds=poll_seconds,
         )
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look until there is something to say, and say it once."""
-        status = await how_it_ends(
-            lambda watch: watch.look_at_futures(self.order_id),
-            exchange_conn_id=self.exchange_conn_id,
-            what=f"futures order {self.order_id}",
-            until=self.until,
-            poll_seconds=self.poll_seconds,
-            log=self.log,
-        )
-        said = {"order_id": self.order_id, "intent_id": self.intent_id, "status": status}
-        yield TriggerEvent(said)  # type: ignore[no-untyped-call]
+    @property
+    def order_id(self) -> str:
+        """The order."""
+        return self.made_id
+
+    async def look(self, watch: OrderWatch) -> Made:
+        """See `EndingTrigger`."""
+        return await watch.look_at_futures(self.made_id)
 
 
 class PositionTrigger(BaseTrigger):

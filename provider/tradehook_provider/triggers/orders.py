@@ -6,23 +6,25 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
-
 from tradehook_provider.desks import account_desk
+from tradehook_provider.ending_trigger import EndingTrigger
 from tradehook_provider.kills import cancel_for_a_person, to_its_end, was_killed_while_deferred
-from tradehook_provider.triggers.watching import how_it_ends
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from tradehook.desk.deeds import Made
+    from tradehook_provider.triggers.watching import OrderWatch
 
 
-class OrderTrigger(BaseTrigger):
+class OrderTrigger(EndingTrigger):
     """Fires when the order has ended, when `until` has come, or when looking has failed too often in a row.
 
     The event is `{"order_id", "intent_id", "status"}`; the status is `filled`, `canceled` or `failed`, or `timeout`
     or `error` when the order has not ended as far as is known. It is a hint: whoever resumes looks again. Events
     are logged and stored in the clear, so nothing else is in them.
     """
+
+    noun = "order"
+    id_name = "order_id"
 
     def __init__(
         self,
@@ -44,39 +46,28 @@ class OrderTrigger(BaseTrigger):
             poll_seconds: how long to wait between two looks.
             cancel_on_kill: cancel the order when a person marks the task failed.
         """
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.exchange_conn_id = exchange_conn_id
-        self.order_id = order_id
-        self.until = until
-        self.intent_id = intent_id
-        self.poll_seconds = poll_seconds
+        super().__init__(
+            exchange_conn_id=exchange_conn_id,
+            made_id=order_id,
+            until=until,
+            intent_id=intent_id,
+            poll_seconds=poll_seconds,
+        )
         self.cancel_on_kill = cancel_on_kill
+
+    @property
+    def order_id(self) -> str:
+        """The order."""
+        return self.made_id
+
+    async def look(self, watch: OrderWatch) -> Made:
+        """See `EndingTrigger`."""
+        return await watch.look(self.made_id, fresh_seconds=self.poll_seconds)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class and its arguments, primitives only."""
-        return (
-            "tradehook_provider.triggers.orders.OrderTrigger",
-            {
-                "exchange_conn_id": self.exchange_conn_id,
-                "order_id": self.order_id,
-                "until": self.until,
-                "intent_id": self.intent_id,
-                "poll_seconds": self.poll_seconds,
-                **({"cancel_on_kill": True} if self.cancel_on_kill else {}),
-            },
-        )
-
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look until there is something to say, and say it once."""
-        status = await how_it_ends(
-            lambda watch: watch.look(self.order_id, fresh_seconds=self.poll_seconds),
-            exchange_conn_id=self.exchange_conn_id,
-            what=f"order {self.order_id}",
-            until=self.until,
-            poll_seconds=self.poll_seconds,
-            log=self.log,
-        )
-        yield self._event(status)
+        path, arguments = super().serialize()
+        return path, {**arguments, **({"cancel_on_kill": True} if self.cancel_on_kill else {})}
 
     async def on_kill(self) -> None:
         """Cancel the order, if that is wanted and a person marked the task failed.
@@ -93,7 +84,3 @@ class OrderTrigger(BaseTrigger):
                     await asyncio.to_thread(cancel_for_a_person, desk, self.order_id, log=self.log)
         except Exception as error:  # noqa: BLE001 - nobody may wait for it any more
             self.log.warning("Order %s was not canceled: %s. It stays.", self.order_id, type(error).__name__)
-
-    def _event(self, status: str) -> TriggerEvent:
-        said = {"order_id": self.order_id, "intent_id": self.intent_id, "status": status}
-        return TriggerEvent(said)  # type: ignore[no-untyped-call]

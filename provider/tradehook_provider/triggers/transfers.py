@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
-
-from tradehook_provider.triggers.watching import how_it_ends
+from tradehook_provider.ending_trigger import EndingTrigger
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from tradehook.desk.deeds import Made
+    from tradehook_provider.triggers.watching import OrderWatch
 
 
-class TransferTrigger(BaseTrigger):
+class TransferTrigger(EndingTrigger):
     """Fires when the transfer has ended, when `until` has come, or when looking has failed too often in a row.
 
     The event is `{"transfer_id", "intent_id", "status"}`; the status is `completed` or `failed`, or `timeout` or
@@ -20,6 +19,9 @@ class TransferTrigger(BaseTrigger):
     stored in the clear, so nothing else is in them. Killing the task does nothing to the transfer: it cannot be called
     back.
     """
+
+    noun = "transfer"
+    id_name = "transfer_id"
 
     def __init__(
         self,
@@ -39,35 +41,19 @@ class TransferTrigger(BaseTrigger):
             intent_id: the transfer's intent, for the event.
             poll_seconds: how long to wait between two looks.
         """
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.exchange_conn_id = exchange_conn_id
-        self.transfer_id = transfer_id
-        self.until = until
-        self.intent_id = intent_id
-        self.poll_seconds = poll_seconds
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The class and its arguments, primitives only."""
-        return (
-            "tradehook_provider.triggers.transfers.TransferTrigger",
-            {
-                "exchange_conn_id": self.exchange_conn_id,
-                "transfer_id": self.transfer_id,
-                "until": self.until,
-                "intent_id": self.intent_id,
-                "poll_seconds": self.poll_seconds,
-            },
+        super().__init__(
+            exchange_conn_id=exchange_conn_id,
+            made_id=transfer_id,
+            until=until,
+            intent_id=intent_id,
+            poll_seconds=poll_seconds,
         )
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look until there is something to say, and say it once."""
-        status = await how_it_ends(
-            lambda watch: watch.look_at_transfer(self.transfer_id, fresh_seconds=self.poll_seconds),
-            exchange_conn_id=self.exchange_conn_id,
-            what=f"transfer {self.transfer_id}",
-            until=self.until,
-            poll_seconds=self.poll_seconds,
-            log=self.log,
-        )
-        said = {"transfer_id": self.transfer_id, "intent_id": self.intent_id, "status": status}
-        yield TriggerEvent(said)  # type: ignore[no-untyped-call]
+    @property
+    def transfer_id(self) -> str:
+        """The transfer."""
+        return self.made_id
+
+    async def look(self, watch: OrderWatch) -> Made:
+        """See `EndingTrigger`."""
+        return await watch.look_at_transfer(self.made_id, fresh_seconds=self.poll_seconds)

@@ -17,11 +17,9 @@ from typing import TYPE_CHECKING, Self
 
 from tradehook.errors import ConfigurationError, JournalUnavailable, TradehookError
 from tradehook_provider.desks import rest
-from tradehook_provider.readers import shared
-from tradehook_provider.waiting import Looks, found_in_time
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Callable
 
     from tradehook.client import AsyncClient
     from tradehook.contract import Exchange
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from tradehook.desk.journal import Journal
     from tradehook.desk.watch import Watcher
     from tradehook.settings import Settings
-    from tradehook_provider.failures import Log
     from tradehook_provider.hooks.exchange import ExchangeHook
 
 _log = logging.getLogger(__name__)
@@ -217,34 +214,3 @@ class OrderWatch:
         from tradehook.transfers import TransferStatus
 
         return self.client.list_transfers(status=TransferStatus.PENDING)
-
-
-async def how_it_ends(
-    look: Callable[[OrderWatch], Awaitable[Made]],
-    *,
-    exchange_conn_id: str,
-    what: str,
-    until: float,
-    poll_seconds: float,
-    log: Log,
-) -> str:
-    """The status with which something ended; `timeout` when `until` came first, `error` after too many failed looks.
-
-    Args:
-        look: one look at it.
-        exchange_conn_id: the account.
-        what: what people call it, for the log.
-        until: seconds since 1970 at which it stops looking.
-        poll_seconds: how long to wait between two looks.
-        log: where failed looks are told.
-    """
-
-    async def find(looks: Looks) -> str:
-        async with shared(OrderWatch, exchange_conn_id) as watch:
-            while not (made := await look(watch)).is_final:
-                looks.failed = 0
-                await asyncio.sleep(poll_seconds)
-        return str(made.status)
-
-    status, why = await found_in_time(find, what=what, until=until, poll_seconds=poll_seconds, log=log)
-    return status or why
