@@ -158,9 +158,8 @@ def _chat(stage: Stage) -> Person:
         deed = next(button.text for button in card.pressable if "0.01" in button.text)
         _bubble("you", f"[ {deed} ]")
         person.tap(deed, card)
-        done = person.wait_for(
-            lambda message: message.id != card.id and "Filled" in message.text, timeout_seconds=_FILL_SECONDS
-        )
+        # Where the person looks on, the card itself becomes the news.
+        done = person.wait_for(lambda message: "Filled: " in message.text, timeout_seconds=_FILL_SECONDS)
         _bubble("bot", done.text)
         _require(_ledger(stage) - orders_before == 1, "the chat should have placed exactly one order")
         _ask(person, "/freeze", "Frozen")
@@ -185,9 +184,7 @@ def _second_exchange(stage: Stage, person: Person) -> None:
         deed = next(button.text for button in card.pressable if "50" in button.text)
         _bubble("you", f"[ {deed} ]")
         person.tap(deed, card)
-        done = person.wait_for(
-            lambda message: message.id != card.id and "Probably filled" in message.text, timeout_seconds=_FILL_SECONDS
-        )
+        done = person.wait_for(lambda message: "Probably filled" in message.text, timeout_seconds=_FILL_SECONDS)
         _bubble("bot", done.text)
     except NeverCame as error:
         raise StageError(f"{error}\n{stage.tail('bot')}") from None

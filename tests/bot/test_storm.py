@@ -74,7 +74,7 @@ def test_killed_anywhere_nothing_is_sent_twice_and_nothing_is_left_untold(seed, 
             dies_at = chance.randrange(1, MOST_STEPS) if chance.random() < 0.75 else 0
             die_at(bot, dies_at, story=number)
             before = exchange.orders()
-            # Each of a size of its own: the twin of one in doubt would be refused, and the storm be over.
+            # Each of a size of its own: the guard refuses the twin of one in doubt.
             size = f"0.00{20 + number} BTC"
             anna.say(f"/{'sell' if number % 2 else 'buy'} {size}")
             card = anna.wait_for("Open until:", timeout_seconds=30)
