@@ -141,3 +141,12 @@ def postgres():
     server = module.PostgresServer(programs)
     yield server
     server.close()
+
+
+LONGEST = ("tests/client/desk/crash/", "tests/client/desk/storms/", "tests/client/cli/test_races.py")
+"""Run first: a file is one process's, and whoever begins the longest last lets the others wait for it."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))

@@ -39,7 +39,8 @@ class Codes:
         if found is None or user is None:
             return False
         house = self.house
-        await house.voice.take_away(message.chat.id, message.message_id)
+        # Beside what follows: where Telegram asks this chat to wait, a code would be too old by then.
+        house.in_background(self._take_away(message))
         where = Where(user.id, message.chat.id, message.message_thread_id if message.is_topic_message else None)
         waiting = await house.store.do(house.proposals.waiting_for_code, where)
         standing = await house.store.do(house.totp.standing, user.id)
@@ -67,20 +68,26 @@ class Codes:
                 await Buttons(house).carry_out(confirmed)
         return True
 
+    async def _take_away(self, message: Message) -> None:
+        await self.house.voice.take_away(message.chat.id, message.message_id)
+
     async def put_away_pictures(self) -> None:
         """No picture of a secret stands in a chat longer than it is needed."""
         house = self.house
         for user_id, message_id in await house.store.do(house.totp.over):
             # The picture is sent in private chats only, where the chat's number is the person's.
-            await house.voice.take_away(user_id, message_id)
-            await house.store.do(house.totp.taken_away, user_id)
+            if await house.voice.take_away(user_id, message_id):
+                await house.store.do(house.totp.taken_away, user_id)
 
     async def _welcome(self, where: Where, name: str) -> None:
         """The app is set up: the picture goes, and everybody hears of it, in case it was somebody else."""
         await self.put_away_pictures()
+        standing = await self.house.store.do(self.house.totp.standing, where.user_id)
+        is_gone = standing is not None and standing.message_id is None
+        picture = "I deleted the picture and your code." if is_gone else "Delete the picture: I could not, for now."
         await self._say(
             where,
-            f"{bold('Your authenticator app is set up.')}\nI deleted the picture and your code. From now on I ask for "
+            f"{bold('Your authenticator app is set up.')}\n{picture} From now on I ask for "
             "a code where one is needed: transfers, large orders, letting live trading go on, ending a doubt.",
         )
         _log.warning("User %s set up an authenticator app.", where.user_id)

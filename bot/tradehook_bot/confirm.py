@@ -56,6 +56,11 @@ class Buttons:
             proposal = await self._confirm(press.token, where=where, message_id=message_id)
         else:
             proposal = await house.store.do(house.proposals.decline, press.token, where=where, message_id=message_id)
+        if proposal is None and press.verb == "confirm":
+            waiting = await house.store.do(house.proposals.awaits_code, press.token, where=where, message_id=message_id)
+            if waiting is not None:
+                await self._ask_for_code(waiting, press.token)
+                return
         if proposal is None:
             # Used, over, somebody else's or made up. If a question is over, its buttons go; the rest is nothing.
             await house.store.do(house.proposals.cut_off, press.token, where=where, message_id=message_id)
@@ -130,17 +135,25 @@ class Buttons:
             "Now type the six digits that your authenticator app shows. I delete your message.",
             f"Open until: {text(clock(proposal.expires_at, zone))}",
         ]
-        keyboard = keyboards.only_no(token)
-        await house.voice.edit(
-            proposal.chat_id, proposal.message_id, "\n".join(lines), account=proposal.account, keyboard=keyboard
-        )
+        keyboard, body = keyboards.only_no(token), "\n".join(lines)
+        if not await house.voice.edit(
+            proposal.chat_id,
+            proposal.message_id,
+            body,
+            account=proposal.account,
+            keyboard=keyboard,
+            is_patient=False,
+        ):
+            await house.voice.say(proposal.chat_id, body, account=proposal.account, thread_id=proposal.where.thread_id)
+        await self.put_away_dead()  # another one may have waited for a code until now
 
     async def carry_out(self, proposal: Proposal) -> None:
         """What was confirmed is being done. No buttons from here on, whatever happens."""
         house = self._house
         words = f"{bold('Confirmed')}: {text(proposal.deed)}\nOne moment…"
+        # Where Telegram asks this chat to wait, the deed does not: by then the price would be another.
         if proposal.message_id is not None and await house.voice.edit(
-            proposal.chat_id, proposal.message_id, words, account=proposal.account
+            proposal.chat_id, proposal.message_id, words, account=proposal.account, is_patient=False
         ):
             await house.store.do(house.proposals.buttons_are_gone, proposal.proposal_id)
         placed = house.in_background(carrying.carry_out(house, proposal))

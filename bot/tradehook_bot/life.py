@@ -39,6 +39,7 @@ _SWEEP_SECONDS = 0.1
 """How exactly a look begins when it is due."""
 _PRICES_SECONDS = 1.0
 _DIGEST_SECONDS = 30.0
+_ORPHANS_SECONDS = 60.0
 _DAY_SECONDS = 86_400.0
 _IDENTIFY_SECONDS = 10.0
 _JOB: dict[str, Any] = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
@@ -52,6 +53,7 @@ class Life:
         """Live in this house."""
         self._house = house
         self._application: Any = None
+        self._made_up_for: set[str] = set()
         self.alerts = Alerts(house)
         self._buttons = Buttons(house)
         self._sweepers = {account.name: Sweeper(house, account) for account in house.accounts}
@@ -73,8 +75,7 @@ class Life:
         if house.settings.health_port is not None:
             await self._health.start(house.settings.health_port)
         await house.store.do(self.alerts.begin)
-        for proposal in await house.store.do(house.proposals.orphans):
-            await make_up_for(house, proposal)
+        await self._make_up_for_dead()
         await self._buttons.put_away_dead()
         await self.show_menu()
         self._start_jobs(application.job_queue)
@@ -130,11 +131,27 @@ class Life:
             ("end of a freeze", lambda: ask_whether_it_ends(self._house), _TICK_SECONDS),
             *((("questions of Airflow", self._prompts.tick, _TICK_SECONDS),) if self._prompts is not None else ()),
             *((("runs in Airflow", self._runs.tick, _TICK_SECONDS),) if self._runs is not None else ()),
+            ("confirmed by the dead", self._make_up_for_dead, _ORPHANS_SECONDS),
             ("digests", lambda: digest.send_due(self._house), _DIGEST_SECONDS),
             ("forget", self._forget, _DAY_SECONDS),
         )
         for name, work, seconds in every:
             jobs.run_repeating(_job(work), seconds, first=0.1, name=name, job_kwargs=_JOB)
+
+    async def _make_up_for_dead(self) -> None:
+        """What was confirmed in a process that died is told of. One on another machine counts as dead after a while."""
+        house = self._house
+        if not house.may_send():
+            return
+        for proposal in await house.store.do(house.proposals.orphans):
+            if proposal.proposal_id in self._made_up_for:
+                continue  # nobody could say how it stands, which was told; the next boot looks again
+            try:
+                await make_up_for(house, proposal)
+            except Exception:  # noqa: BLE001 - one that cannot be told of now keeps no other from it
+                _log.exception("Proposal %s of a dead process could not be told of yet.", proposal.proposal_id)
+            else:
+                self._made_up_for.add(proposal.proposal_id)
 
     async def _identify(self) -> None:
         """Learn whose money each account is, so that what others did with it is told under its name."""

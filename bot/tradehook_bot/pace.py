@@ -22,6 +22,7 @@ ONCE = "once"
 _TRIES = 3
 _MOST_CHATS = 512
 _PER_SECOND, _PER_GROUP_MINUTE = 30, 20
+_GROUP_PAUSE_SECONDS = 3
 
 
 class PerChatPace(BaseRateLimiter[str]):
@@ -59,9 +60,12 @@ class PerChatPace(BaseRateLimiter[str]):
         left = 0 if rate_limit_args == ONCE else _TRIES
         while True:
             await self._wait(chat_id, is_patient=left > 0)
+            group = self._group(chat_id)
+            if group is not None and rate_limit_args == ONCE and not group.has_capacity():
+                raise RetryAfter(_GROUP_PAUSE_SECONDS)  # by our own count; one busy group holds up nobody else
             try:
                 async with AsyncExitStack() as turns:
-                    if (group := self._group(chat_id)) is not None:
+                    if group is not None:
                         await turns.enter_async_context(group)
                     await turns.enter_async_context(self._overall)
                     return await callback(*args, **kwargs)

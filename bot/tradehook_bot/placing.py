@@ -80,7 +80,7 @@ async def _place(house: House, account: Account, proposal: Proposal, sized: Size
         message_id=proposal.message_id,
     )
     words = f"{bold('Submitting')}: {text(proposal.deed)}…"
-    await house.voice.edit(proposal.chat_id, proposal.message_id, words, account=account.name)
+    await house.voice.edit(proposal.chat_id, proposal.message_id, words, account=account.name, is_patient=False)
     future = account.client.desk.start_order(
         _as_order(sized), intent_id=proposal.proposal_id, source=f"chat:{proposal.user_id}", sized=sized
     )

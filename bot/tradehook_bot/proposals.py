@@ -187,7 +187,27 @@ class Proposals:
         values: dict[str, Any] = {"state": str(State.CONFIRMED), "closed_at": stamp(moment), "owner": this_owner()}
         if code_within is not None:
             values = {"state": str(State.CODE), "expires_at": stamp(moment + code_within)}
-        return self._answer(token, values, of=(State.OPEN,), where=where, message_id=message_id, at=moment)
+        confirmed = self._answer(token, values, of=(State.OPEN,), where=where, message_id=message_id, at=moment)
+        if confirmed is not None and code_within is not None:
+            self._let_go_of_others(confirmed, where=where, at=moment)
+        return confirmed
+
+    def awaits_code(self, token: str, *, where: Where, message_id: int, at: datetime | None = None) -> Proposal | None:
+        """The question of this button, if it was answered with yes and waits for a code still."""
+        here = (PROPOSAL.c.token_hash == _hash(token)) & _stands(where) & (PROPOSAL.c.message_id == message_id)
+        waiting = (PROPOSAL.c.state == str(State.CODE)) & (PROPOSAL.c.expires_at > stamp(at or now()))
+        found = self._select(here & waiting)
+        return found[0] if found else None
+
+    def _let_go_of_others(self, confirmed: Proposal, *, where: Where, at: datetime) -> None:
+        """A code is for the question that was answered last, and for no other: those that waited for one are over."""
+        others = _stands(where) & (PROPOSAL.c.state == str(State.CODE))
+        with writing(self._store.engine) as connection:
+            connection.execute(
+                update(PROPOSAL)
+                .where(self._mine, others, PROPOSAL.c.proposal_id != confirmed.proposal_id)
+                .values(state=str(State.EXPIRED), closed_at=stamp(at))
+            )
 
     def decline(self, token: str, *, where: Where, message_id: int, at: datetime | None = None) -> Proposal | None:
         """The question, if this press answers it with no; `None` for every other press."""
@@ -196,10 +216,11 @@ class Proposals:
         return self._answer(token, values, of=_UNANSWERED, where=where, message_id=message_id, at=moment)
 
     def waiting_for_code(self, where: Where, *, at: datetime | None = None) -> Proposal | None:
-        """The question that a code from this person is for, typed here: the newest that waits for one."""
+        """The question that a code from this person is for, typed here: the one that was answered with yes last."""
         waiting = (PROPOSAL.c.state == str(State.CODE)) & (PROPOSAL.c.expires_at > stamp(at or now()))
+        # Of two that were answered in the same moment nobody knows which is meant, so the code is for neither.
         found = self._select(_stands(where) & waiting)
-        return found[-1] if found else None
+        return found[0] if len(found) == 1 else None
 
     def code_given(self, proposal_id: str, *, at: datetime | None = None) -> Proposal | None:
         """The question, confirmed now that its code was right; `None` when it does not wait for one any more."""

@@ -89,7 +89,8 @@ async def ask_sized(
         sized=sized,
         shown_price=quote.price,
         good_until_price=cards.good_until(sized, quote, tolerance_percent=tolerance),
-        worth=terms.notional,
+        # A sale far below the market trades at the market, whatever its limit says.
+        worth=max(terms.notional, terms.base_quantity * quote.price),
     )
     if needs_code(house, asked):
         above = f"{house.settings.step_up(house.environment):f} {sized.quote}"

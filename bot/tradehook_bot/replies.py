@@ -159,6 +159,8 @@ class Voice:
         try:
             return await self.bot.delete_message(chat_id, message_id)
         except TelegramError as error:
+            if isinstance(error, BadRequest) and "not found" in str(error).lower():
+                return True  # somebody else deleted it
             _log.info("Message %s could not be deleted: %s", message_id, error)
             return False
 

@@ -71,7 +71,11 @@ class Sending:
         await house.store.do(fold_old, house.store)
         chats = await house.store.do(house.outbox.chats_due)
         if chats:
-            await asyncio.gather(*(self._send_to(chat_id) for chat_id in chats))
+            done = await asyncio.gather(*(self._send_to(chat_id) for chat_id in chats), return_exceptions=True)
+            # Only when all are through: whoever looks next would take a letter on its way for one that was cut off.
+            for failed in done:
+                if isinstance(failed, BaseException):
+                    raise failed
 
     async def _send_to(self, chat_id: int) -> None:
         house = self._house

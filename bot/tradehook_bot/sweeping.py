@@ -88,6 +88,14 @@ class Sweeper:
                 _log.warning("Open orders of %s could not be looked at: %s", self._account.name, error_line(error))
             await self._outage.failed(error, since=self._began_at)
             return
+        except Exception as error:  # noqa: BLE001 - a look that failed in a way nobody thought of has failed, too
+            kind = type(error).__name__
+            self._failures += 1
+            if self._failures == 1:
+                _log.error("Open orders of %s could not be looked at: %s.", self._account.name, kind, exc_info=error)
+            told = TradehookError(f"Something went wrong on this machine ({kind}); my log says more.")
+            await self._outage.failed(told, since=self._began_at)
+            return
         if self._failures:
             _log.info("Open orders of %s can be looked at again.", self._account.name)
         self._failures = 0

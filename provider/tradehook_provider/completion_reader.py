@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from tradehook.errors import TradehookError
-from tradehook_provider.desks import rest
 
 if TYPE_CHECKING:
     from tradehook.client import AsyncClient
@@ -122,6 +121,8 @@ class CompletionReader:
             _log.warning("The exchange could not be looked at: %s", error.message)
 
     def _close(self) -> None:
+        from tradehook_provider.desks import rest
+
         opened, self._opened = self._opened, None
         rest(self._exchange, opened)
 

@@ -320,3 +320,14 @@ def test_going_on_takes_a_question_and_a_code_where_money_is_real(live_bot, app_
     told = anna.wait_for(is_now(card, "Trading goes on."))
     assert "LIVE · main" in told.text
     assert trading()["state"] == "NORMAL"
+
+
+def test_a_sale_far_below_the_market_is_worth_what_it_trades_at(make_bot, app_of):
+    """By its limit it is 500 and needs no code; at the market it brings fifty times that."""
+    with make_bot(step_up_above=Decimal(1000)).running() as bot:
+        anna = bot.let_in()
+        app_of(anna, bot)
+        anna.say("/sell BTC 0.4 limit 1250")
+        card = anna.wait_for("Open until:")
+        anna.tap(2, card)
+        anna.wait_for("Now type the six digits")

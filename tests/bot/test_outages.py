@@ -65,3 +65,18 @@ def test_with_nothing_open_nobody_hears_of_it(exchange, bot, anna, eventually):
     anna.say("/orders")
     anna.wait_for("True Markets")  # and that it does not
     assert not told(anna, DOWN)
+
+
+def test_a_look_that_fails_in_a_way_nobody_thought_of_has_failed(bot, anna, monkeypatch, caplog):
+    rests(bot)
+    (account,) = bot.house.accounts
+
+    def breaks():
+        raise KeyError("order_id")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(account.client.desk, "sweep", breaks)
+        words = anna.wait_for("I could not look at True Markets", since=0, timeout_seconds=40)
+        assert "Something went wrong on this machine (KeyError)" in words.text
+        assert "Open orders of main could not be looked at: KeyError." in caplog.text
+    anna.wait_for(UP, since=0, timeout_seconds=40)  # it went on looking

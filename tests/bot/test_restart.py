@@ -12,8 +12,15 @@ import subprocess
 import sys
 import termios
 import time
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
+
+from tradehook.desk.intents import this_owner
+from tradehook_bot.proposals import State
+from tradehook_bot.store import now, stamp
+from tradehook_bot.tables import PROPOSAL
 
 
 def is_new(card, text):
@@ -276,3 +283,31 @@ def test_a_stop_does_not_wait_for_an_exchange_that_says_nothing(process, exchang
     exchange.fault("timeout_after", method="GET", times=50)
     time.sleep(1.2)  # the next look has begun, and hears nothing
     stop(running)
+
+
+def test_what_was_confirmed_on_another_machine_that_died_is_told_while_the_bot_runs(bot, anna, exchange, eventually):
+    before = exchange.orders()
+    card = asked(anna)
+    (job,) = bot.app.job_queue.get_jobs_by_name("confirmed by the dead")
+
+    def confirmed_by(owner, *, at):
+        with bot.house.store.engine.begin() as connection:
+            changed = update(PROPOSAL).where(PROPOSAL.c.message_id == card.id)
+            connection.execute(changed.values(state=str(State.CONFIRMED), owner=owner, closed_at=stamp(at)))
+
+    def look():
+        bot.run(job.callback(None))
+        return told(anna, "I was stopped before it was done")
+
+    confirmed_by(this_owner(), at=now() - timedelta(hours=1))
+    assert not look()  # we live, and may be at it
+    confirmed_by("otherhost:1:1", at=now())
+    assert not look()  # so may that one
+    confirmed_by("otherhost:1:1", at=now() - timedelta(hours=1))
+    bot.run(job.callback(None))
+    words = anna.wait_for(is_new(card, "Not sent: Buy 0.0100 BTC"), since=0)
+    assert "I was stopped before it was done" in words.text
+    anna.wait_for(lambda message: message.id == card.id and "Not sent" in message.text, since=0)
+    eventually(lambda: bot.house.outbox.waiting() == 0)
+    assert len(look()) == 2  # the question's own message, and one notice
+    assert exchange.orders() == before

@@ -175,10 +175,10 @@ def test_trouble_that_nobody_can_be_told_of_fails_the_run(run_dag, money, hook, 
     run = run_dag("order_monitor", {"older_than": "1s"})
     assert (run.state, run.tries("tell"), len(chat.told())) == ("success", 2, 1), run.output
     chat.fail(kind="error_before", status=502, times=3)
-    run = run_dag("order_monitor", {"older_than": "1s"})
+    run = run_dag("order_monitor", {"older_than": "1s", "repeat_after": "1s"})
     assert (run.state, run.task_state("tell"), run.tries("tell")) == ("failed", "failed", 3), run.output
     assert "Not told in Telegram: Telegram answered 502" in run.output
-    run = run_dag("order_monitor", {"older_than": "1s", "telegram": "nobody"})
+    run = run_dag("order_monitor", {"older_than": "1s", "repeat_after": "1s", "telegram": "nobody"})
     assert (run.state, run.tries("tell")) == ("failed", 1)
     assert "There is no connection nobody, so nobody is told." in run.output
     assert chat.token not in run.output

@@ -56,7 +56,7 @@ NEVER = (
     "cryptography",
 )
 # Airflow's own way to ask people, and its base of triggers, are what these two are for.
-PROVIDERS = {"approve_trade": 50, "scheduled_transfer": 50}
+PROVIDERS = {"approve_trade": 50, "scheduled_transfer": 51}
 TRIGGERS = {"on_fill": 29}
 MOST_MODULES = 27
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tradehook_bot.airflow.rest import NOT_FOUND, AirflowAway, AirflowRefused, part
+from tradehook_bot.airflow.rest import NOT_FOUND, AirflowRefused, AirflowUnreadable, part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -169,9 +169,9 @@ def _task_name(said: Any) -> str:
 def _state(said: Any) -> str:
     state = said.get("state") if isinstance(said, dict) else None
     if not isinstance(state, str):
-        raise AirflowAway("Airflow told of a run in a way I cannot read.", may_be_done=True)
+        raise AirflowUnreadable("Airflow told of a run in a way I cannot read.", may_be_done=True)
     return state
 
 
-def _unreadable(error: Exception) -> AirflowAway:
-    return AirflowAway(f"Airflow told of its DAGs in a way I cannot read ({type(error).__name__}).")
+def _unreadable(error: Exception) -> AirflowUnreadable:
+    return AirflowUnreadable(f"Airflow told of its DAGs in a way I cannot read ({type(error).__name__}).")

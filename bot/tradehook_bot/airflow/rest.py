@@ -42,6 +42,10 @@ class AirflowAway(AirflowError):
         super().__init__(message, may_be_done=may_be_done, **details)
 
 
+class AirflowUnreadable(AirflowAway):
+    """It answered, in JSON that does not say what was asked. Of something else it may tell well."""
+
+
 class AirflowRefused(AirflowError):
     """Airflow understood and said no: `status`, and in `why` its own words, which are not to be trusted as markup."""
 

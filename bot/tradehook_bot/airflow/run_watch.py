@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 from tradehook.errors import TradehookError
 from tradehook_bot.airflow import run_words
 from tradehook_bot.airflow.dags import ENDED
-from tradehook_bot.airflow.rest import NOT_FOUND, AirflowRefused
+from tradehook_bot.airflow.rest import NOT_FOUND, UNAUTHORIZED, AirflowAway, AirflowRefused, AirflowUnreadable
 from tradehook_bot.airflow.run_rows import ASKED, OVER
 from tradehook_bot.chats import Loudness
 from tradehook_bot.outbox import Letter, Weight
 from tradehook_bot.store import now
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tradehook_bot.airflow.link import AirflowLink
     from tradehook_bot.airflow.run_rows import RunRow
     from tradehook_bot.context import House
@@ -39,6 +41,8 @@ class RunWatch:
         self._link = link
         self._asks_at = 0.0
         self._failures = 0
+        self._doubts: dict[str, tuple[int, float]] = {}
+        """Of a run that cannot be read: how often in a row, and when it is its turn again."""
         self._edits_at: dict[str, float] = {}
 
     async def tick(self) -> None:
@@ -48,16 +52,8 @@ class RunWatch:
             return
         rows = await house.store.do(link.run_rows.open)
         if rows and time.monotonic() >= self._asks_at:
-            try:
-                for row in rows:
-                    await self._look(row)
-                self._failures = 0
-            except TradehookError as error:
-                self._failures += 1
-                if self._failures == 1:
-                    _log.warning("How runs in Airflow stand is not known for now: %s", error.message)
-            pause = POLL_SECONDS * 2 ** min(self._failures, 10)
-            self._asks_at = time.monotonic() + min(pause, LONGEST_PAUSE_SECONDS)
+            await self._round(rows)
+            self._asks_at = time.monotonic() + _pause_seconds(self._failures)
         due = await house.store.do(link.run_rows.due)
         people = {user.user_id for user in await house.store.do(house.access.users)} if due else set()
         for row in due:
@@ -70,6 +66,27 @@ class RunWatch:
                 await house.store.do(link.run_rows.shows, row)
             else:
                 self._edits_at[row.proposal_id] = time.monotonic() + POLL_SECONDS
+
+    async def _round(self, rows: Sequence[RunRow]) -> None:
+        """Each run is looked at. One that cannot be read waits by itself; where Airflow is away, all of them do."""
+        for row in rows:
+            failures, due_at = self._doubts.get(row.proposal_id, (0, 0.0))
+            if time.monotonic() < due_at:
+                continue
+            try:
+                await self._look(row)
+            except TradehookError as error:
+                if _is_about_all(error):
+                    self._failures += 1
+                    if self._failures == 1:
+                        _log.warning("How runs in Airflow stand is not known for now: %s", error.message)
+                    return
+                if not failures:
+                    _log.warning("How run %s in Airflow stands is not known for now: %s", row.run_id, error.message)
+                self._doubts[row.proposal_id] = failures + 1, time.monotonic() + _pause_seconds(failures + 1)
+            else:
+                self._doubts.pop(row.proposal_id, None)
+        self._failures = 0
 
     async def _look(self, row: RunRow) -> None:
         link = self._link
@@ -104,3 +121,14 @@ class RunWatch:
     async def _tell(self, row: RunRow, state: str, words: str, *, letter: Letter | None = None) -> None:
         house = self._house
         await house.store.do(self._link.run_rows.tell, row, state, words, outbox=house.outbox, letter=letter)
+
+
+def _is_about_all(error: TradehookError) -> bool:
+    """Whether the next run would fare no better: Airflow is away, or does not let us in."""
+    if isinstance(error, AirflowRefused):
+        return bool(error.status == UNAUTHORIZED)
+    return isinstance(error, AirflowAway) and not isinstance(error, AirflowUnreadable)
+
+
+def _pause_seconds(failures: int) -> float:
+    return min(POLL_SECONDS * 2.0 ** min(failures, 10), LONGEST_PAUSE_SECONDS)

@@ -46,8 +46,13 @@ async def totp(ask: Ask) -> None:
             text("Whoever sees it can make your codes: do not forward it."),
         ]
     )
-    message_id = await house.voice.show(ask.chat_id, enrolment.picture(), caption)
-    await house.store.do(house.totp.shown_in, ask.user_id, message_id)
+    try:
+        message_id = await house.voice.show(ask.chat_id, enrolment.picture(), caption)
+        await house.store.do(house.totp.shown_in, ask.user_id, message_id)
+    except BaseException:
+        # It may stand in the chat all the same, and nobody could take it away: so it is worth nothing.
+        await house.store.do(house.totp.reset, ask.user_id)
+        raise
 
 
 def _is_allowed(ask: Ask) -> bool:

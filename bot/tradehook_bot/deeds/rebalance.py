@@ -241,7 +241,9 @@ async def _follow(house: House, proposal: Proposal, said: Sequence[str], over: a
         if shown != len(said):
             shown = len(said)
             lines = [f"{bold('Under way')}: {text(proposal.deed)}", *(text(line) for line in said[-_SHOWN:])]
-            await house.voice.edit(proposal.chat_id, proposal.message_id, "\n".join(lines), account=proposal.account)
+            await house.voice.edit(
+                proposal.chat_id, proposal.message_id, "\n".join(lines), account=proposal.account, is_patient=False
+            )
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_BETWEEN_EDITS_SECONDS):
                 await over.wait()

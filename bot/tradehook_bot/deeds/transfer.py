@@ -98,7 +98,7 @@ async def carry_out(house: House, account: Account, proposal: Proposal) -> None:
         message_id=proposal.message_id,
     )
     words = f"{bold('Submitting')}: {text(render.transfer_words(asked.sized))}…"
-    await house.voice.edit(proposal.chat_id, proposal.message_id, words, account=account.name)
+    await house.voice.edit(proposal.chat_id, proposal.message_id, words, account=account.name, is_patient=False)
     # As the label is now is checked by the desk, right before it sends: an address that was changed is refused.
     future = account.client.desk.start_transfer(
         asked.wanted, intent_id=proposal.proposal_id, source=f"chat:{proposal.user_id}", sized=asked.sized

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook, BaseNotifier
 
 from tradehook.errors import TradehookError
-from tradehook_provider.hooks.exchange import ExchangeHook
-from tradehook_provider.telegram_messages import deliver, message_to, read_bot
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -113,6 +111,7 @@ class TelegramNotifier(BaseNotifier):
 
         from tradehook.lines.asynchronous import AsyncLine
         from tradehook_provider.desks import account_desk
+        from tradehook_provider.telegram_messages import deliver
 
         try:
             if self._outbox:
@@ -141,6 +140,7 @@ class TelegramNotifier(BaseNotifier):
 
         from tradehook.lines.blocking import BlockingLine
         from tradehook.run import run
+        from tradehook_provider.telegram_messages import deliver
 
         connection = BaseHook.get_connection(self.telegram_conn_id)
         message = self._message(connection, connection.extra_dejson)
@@ -154,6 +154,8 @@ class TelegramNotifier(BaseNotifier):
         Raises:
             TradehookError: the account or its journal cannot be used, or there is nothing to tell.
         """
+        from tradehook_provider.hooks.exchange import ExchangeHook
+
         with ExchangeHook(self._outbox) as hook:
             return self._leave_in(hook.desk, context)
 
@@ -178,6 +180,8 @@ class TelegramNotifier(BaseNotifier):
         )
 
     def _message(self, connection: Any, extra: dict[str, Any]) -> Message:
+        from tradehook_provider.telegram_messages import message_to, read_bot
+
         chat = self.chat_id if self.chat_id is not None else connection.host
         return message_to(
             read_bot(connection, extra),

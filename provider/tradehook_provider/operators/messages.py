@@ -101,7 +101,8 @@ class TelegramMessageOperator(BaseOperator):
         self._tell(context, text)
         if not self.key:
             return {"told": text}
-        return {"told": text, "key": self.key, "told_at": datetime.now(UTC).isoformat()}
+        now = datetime.now(UTC).isoformat()
+        return {"told": text, "key": self.key, "told_at": now, "map_index": _map_index(context)}
 
     def _tell(self, context: Context, text: str) -> None:
         from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
@@ -136,9 +137,15 @@ class TelegramMessageOperator(BaseOperator):
         if not self.key:
             return None
         age = parse_duration(as_text(self.repeat_after, what="repeat_after"))
-        last: Any = context["ti"].xcom_pull(task_ids=self.task_id, include_prior_dates=True)
-        last = last[-1] if isinstance(last, list) and last else last
-        if not isinstance(last, dict) or last.get("key") != self.key:
+        earlier: Any = context["ti"].xcom_pull(task_ids=self.task_id, include_prior_dates=True)
+        # Of several, Airflow tells no order; and each mapped task has its own.
+        mine = [
+            told
+            for told in (earlier if isinstance(earlier, list | tuple) else [earlier])
+            if isinstance(told, dict) and "told_at" in told and told.get("map_index") == _map_index(context)
+        ]
+        last = max(mine, key=lambda told: datetime.fromisoformat(str(told["told_at"])), default=None)
+        if last is None or last.get("key") != self.key:
             return None
         told_at = datetime.fromisoformat(str(last["told_at"]))
         return told_at if datetime.now(UTC) - told_at < age else None
@@ -160,3 +167,8 @@ class TelegramMessageOperator(BaseOperator):
         from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
         raise (AirflowSkipException if self.skip_without_connection else AirflowFailException)(why)
+
+
+def _map_index(context: Context) -> int:
+    index = context["ti"].map_index
+    return -1 if index is None else index

@@ -36,6 +36,7 @@ NO_DEED = {
     "keeping.settle": "before the first intent of a journal",
     "keeping._settle_file": "before the first intent of a journal",
     "limits.LimitsBook.set": _WORD,
+    "messages.Messages.leave": "tells people something; no money follows from it, and its key makes it one message",
     "permits.ServerStore._open": _SERVER,
     "permits.ServerStore.transaction": _SERVER,
     "plans._make: await exchange.prices.ticker(symbol)": _READS,

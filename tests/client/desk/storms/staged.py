@@ -45,7 +45,7 @@ class MortalLine(MemoryLine):
             raise Stopped
 
     async def send(self, request: Request) -> Response:
-        self.staged.sent_for[id(request)] = self.staged.doing
+        self.staged.sent_for[id(request)] = request, self.staged.doing
         try:
             return await super().send(request)
         finally:
@@ -87,7 +87,8 @@ class Staged:
         self.journal_url = f"sqlite:///{self.folder}/journal.db"
         self.sandbox = self.make_sandbox()
         self.key = self.sandbox.key_file()
-        self.sent_for: dict[int, str | None] = {}
+        self.sent_for: dict[int, tuple[Request, str | None]] = {}
+        """Requests by their address, held here: one that was let go of would leave its address to another."""
         self.doing: str | None = None
         self.made_for: dict[str, str | None] = {}
         """Each order and transfer of the exchange to the intent that it was made for; `None`: by hand."""
@@ -135,7 +136,7 @@ class Staged:
             if last in ("orders", "transfers"):
                 made = json.loads(response.body)
                 identity = made.get("order_id") or made.get("id") or made["transfer_id"]
-                self.made_for[identity] = self.sent_for.get(id(request))
+                self.made_for[identity] = self.sent_for.get(id(request), (request, None))[1]
 
     def fault(self, **fields: Any) -> None:
         self.sandbox.faults.add(Fault(**fields))

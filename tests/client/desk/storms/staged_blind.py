@@ -64,7 +64,7 @@ class BlindStaged(Staged):
         made = json.loads(response.body)
         if isinstance(made, dict) and isinstance(made.get("data"), str):
             self.posts += 1
-            self.made_for[made["data"]] = self.sent_for.get(id(request))
+            self.made_for[made["data"]] = self.sent_for.get(id(request), (request, None))[1]
 
     def there(self) -> dict[str, Any]:
         return {order.order_id: order for order in self.sandbox.fintrusted.spot.orders}
