@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, ROUND_UP, Decimal
 from typing import TYPE_CHECKING
 
 from tradehook import render
@@ -179,7 +179,7 @@ def _limit_prices(terms: Terms) -> list[str]:
 
 
 def _cost(terms: Terms, word: str) -> str:
-    shown = render.bare_quantity(terms.notional.quantize(_CENT), terms.sized.quote)
+    shown = render.bare_quantity(terms.notional.quantize(_CENT, ROUND_HALF_UP), terms.sized.quote)
     if terms.fee is None:
         return f"{word}: {shown} {terms.sized.quote} and a fee that the exchange does not tell beforehand"
     sign = "+" if terms.is_buy else "-"
@@ -211,7 +211,9 @@ def _warnings(terms: Terms, balances: Sequence[Balance]) -> list[str]:
 
 
 def _money(value: Decimal, symbol: str) -> str:
-    rounded = value.quantize(_CENT) if symbol in render.DOLLARS else value.quantize(Decimal("0.00000001"))
+    rounded = (
+        value.quantize(_CENT, ROUND_HALF_UP) if symbol in render.DOLLARS else value.quantize(Decimal("0.00000001"))
+    )
     return render.quantity(rounded, symbol)
 
 

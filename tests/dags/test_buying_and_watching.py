@@ -134,6 +134,7 @@ def test_what_needs_a_person_is_told_in_one_message_with_what_to_type(run_dag, m
     assert (again.state, again.task_state("tell")) == ("success", "skipped"), again.output
     assert "The same was told at " in again.output
     assert len(chat.told()) == 1
+    time.sleep(1)
     again = run_dag("order_monitor", {"older_than": "1s", "repeat_after": "1s"})
     assert again.task_state("tell") == "success", again.output
     assert len(chat.told()) == 2
@@ -175,6 +176,7 @@ def test_trouble_that_nobody_can_be_told_of_fails_the_run(run_dag, money, hook, 
     run = run_dag("order_monitor", {"older_than": "1s"})
     assert (run.state, run.tries("tell"), len(chat.told())) == ("success", 2, 1), run.output
     chat.fail(kind="error_before", status=502, times=3)
+    time.sleep(1)
     run = run_dag("order_monitor", {"older_than": "1s", "repeat_after": "1s"})
     assert (run.state, run.task_state("tell"), run.tries("tell")) == ("failed", "failed", 3), run.output
     assert "Not told in Telegram: Telegram answered 502" in run.output
