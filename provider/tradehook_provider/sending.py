@@ -12,7 +12,7 @@ from tradehook_provider.doubts import deferred_doubt
 from tradehook_provider.failures import explained, with_retries
 from tradehook_provider.hooks.exchange import ExchangeHook
 from tradehook_provider.runs import refuse_backfill, task_intent_id, task_source
-from tradehook_provider.waiting import check_travels, follow, judge, line_of, read_wait, still_open
+from tradehook_provider.waiting import check_travels, follow, judge, line_of, read_wait, still_open, word_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,7 +27,7 @@ class SendingOperator(BaseOperator):
     """Has sent what it sends exactly once when it succeeds, and has seen it end well (unless told not to wait).
 
     A subclass says what is sent and how (`check`, `wanted`, `send`), and how it is waited for (`accepts`, `watch`,
-    `trigger_for`, `word_in`).
+    `trigger_for`, `event_words`).
     """
 
     leg: ClassVar[str]
@@ -36,6 +36,8 @@ class SendingOperator(BaseOperator):
     """What people call it."""
     id_name: ClassVar[str]
     """The name of the exchange's id for it, as an XCom."""
+    event_words: ClassVar[Collection[str]]
+    """What the trigger's event may say of it."""
     sent: ClassVar[str] = "sent"
     """What was done with it, in a word."""
 
@@ -105,10 +107,6 @@ class SendingOperator(BaseOperator):
     def trigger_for(self, intent_id: str, *, exchange_id: str, until: float) -> BaseTrigger:
         """The trigger that waits for it."""
 
-    @abstractmethod
-    def word_in(self, event: Any, *, exchange_id: str) -> str:
-        """What an event says of it. Raises `AirflowException` when it belongs to something else."""
-
     # --- sending and waiting ------------------------------------------------------------------------------------------
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -128,7 +126,7 @@ class SendingOperator(BaseOperator):
         with explained(self.log), self._opened() as hook:
             intent_id = task_intent_id(context, hook=hook, leg=self.leg)
             made = self.watch(hook, intent_id)
-            word = self.word_in(event, exchange_id=made.exchange_id)
+            word = word_in(event, id_name=self.id_name, made_id=made.exchange_id, words=self.event_words)
             if not made.is_final and word not in ("timeout", "error"):
                 made = self._follow(hook, intent_id, made, seconds=self.inline_wait_seconds)
             if not made.is_final and word != "timeout":

@@ -203,33 +203,25 @@ def line_of(made: Order | Transfer | FuturesOrder) -> str:
     return futures_line(made) if isinstance(made, FuturesOrder) else transfer_line(made)
 
 
-def word_in(event: Any, *, order_id: str) -> str:
-    """What the trigger said about this order. Events come through a database, so nothing is taken on trust.
+def word_in(event: Any, *, id_name: str, made_id: str, words: Collection[str]) -> str:
+    """What the trigger said about this. Events come through a database, so nothing is taken on trust.
+
+    Args:
+        event: as it came.
+        id_name: what its id is called there, such as `order_id`.
+        made_id: which one is meant.
+        words: what the trigger may say.
 
     Raises:
         AirflowException: the event is missing, is about something else, or says a word nobody knows.
     """
-    return _word_in(event, noun="order", made_id=order_id, words=EVENT_WORDS)
-
-
-def transfer_word_in(event: Any, *, transfer_id: str) -> str:
-    """The same of a transfer."""
-    return _word_in(event, noun="transfer", made_id=transfer_id, words=TRANSFER_EVENT_WORDS)
-
-
-def futures_word_in(event: Any, *, order_id: str) -> str:
-    """The same of a futures order."""
-    return _word_in(event, noun="order", made_id=order_id, words=FUTURES_EVENT_WORDS)
-
-
-def _word_in(event: Any, *, noun: str, made_id: str, words: Collection[str]) -> str:
     from airflow.sdk.exceptions import AirflowException
 
     word = event.get("status") if isinstance(event, dict) else None
-    if word not in words or event.get(f"{noun}_id") != made_id:
+    if word not in words or event.get(id_name) != made_id:
         raise AirflowException(
-            f"The trigger's event does not belong to {noun} {made_id}; this is not taken for a result. "
-            "The task can be tried again: nothing is sent twice."
+            f"The trigger's event does not belong to {id_name.removesuffix('_id')} {made_id}; this is not taken for a "
+            "result. The task can be tried again: nothing is sent twice."
         )
     return str(word)
 

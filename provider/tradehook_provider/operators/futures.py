@@ -9,7 +9,7 @@ from airflow.sdk import conf
 from tradehook_provider.arguments import as_text
 from tradehook_provider.hooks.fintrusted import FinTrustedHook
 from tradehook_provider.sending import SendingOperator
-from tradehook_provider.waiting import FUTURES_FINE_WORDS, futures_word_in
+from tradehook_provider.waiting import FUTURES_EVENT_WORDS, FUTURES_FINE_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -28,6 +28,7 @@ class FuturesOperator(SendingOperator):
     leg = "futures"
     noun = "futures order"
     id_name = "order_id"
+    event_words = FUTURES_EVENT_WORDS
 
     def __init__(
         self,
@@ -114,10 +115,6 @@ class FuturesOperator(SendingOperator):
             until=until,
             poll_seconds=self.deferred_poll_seconds,
         )
-
-    def word_in(self, event: Any, *, exchange_id: str) -> str:
-        """See `SendingOperator`."""
-        return futures_word_in(event, order_id=exchange_id)
 
 
 class FuturesOpenOperator(FuturesOperator):

@@ -11,7 +11,7 @@ from tradehook_provider.hooks.exchange import DEFAULT_CONN_ID
 from tradehook_provider.kills import cancel_for_a_person, was_killed_at_work
 from tradehook_provider.links import OrderLink, TradingPageLink
 from tradehook_provider.sending import SendingOperator
-from tradehook_provider.waiting import accepted, check_evidence, word_in
+from tradehook_provider.waiting import EVENT_WORDS, accepted, check_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -41,6 +41,7 @@ class PlaceOrderOperator(SendingOperator):
     ui_color = "#e2eefa"
     leg = noun = "order"
     id_name = "order_id"
+    event_words = EVENT_WORDS
     sent = "placed"
 
     def __init__(
@@ -176,7 +177,3 @@ class PlaceOrderOperator(SendingOperator):
             poll_seconds=self.deferred_poll_seconds,
             cancel_on_kill=self.cancel_on_kill,
         )
-
-    def word_in(self, event: Any, *, exchange_id: str) -> str:
-        """See `SendingOperator`."""
-        return word_in(event, order_id=exchange_id)

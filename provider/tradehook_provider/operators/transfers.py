@@ -10,7 +10,7 @@ from tradehook_provider.arguments import new_transfer
 from tradehook_provider.hooks.exchange import DEFAULT_CONN_ID
 from tradehook_provider.links import ExplorerLink, TradingPageLink
 from tradehook_provider.sending import SendingOperator
-from tradehook_provider.waiting import transfer_word_in
+from tradehook_provider.waiting import TRANSFER_EVENT_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -36,6 +36,7 @@ class TransferOperator(SendingOperator):
     ui_color = "#efe2fa"
     leg = noun = "transfer"
     id_name = "transfer_id"
+    event_words = TRANSFER_EVENT_WORDS
 
     def __init__(
         self,
@@ -128,7 +129,3 @@ class TransferOperator(SendingOperator):
             until=until,
             poll_seconds=self.deferred_poll_seconds,
         )
-
-    def word_in(self, event: Any, *, exchange_id: str) -> str:
-        """See `SendingOperator`."""
-        return transfer_word_in(event, transfer_id=exchange_id)
