@@ -221,15 +221,11 @@ class Access:
 
     # --- updates --------------------------------------------------------------------------------------------
 
-    def is_first_time(self, update_id: int) -> bool:
-        """Whether this update was not seen before; from now on it was. The second of two is told no.
+    def first_of(self, update_ids: Collection[int]) -> set[int]:
+        """Those of these updates that were not seen before; from now on all were. Of two who ask at once, one is told.
 
         A table rather than the highest number: Telegram may start its numbers anew after a quiet week.
         """
-        return update_id in self.first_of([update_id])
-
-    def first_of(self, update_ids: Collection[int]) -> set[int]:
-        """Those of these updates that were not seen before; from now on all were."""
         same = (SEEN_UPDATE.c.bot_id == self._store.bot_id) & SEEN_UPDATE.c.update_id.in_(update_ids)
         moment = stamp(now())
         # The lock is held from the transaction's first moment, so what is looked up here stays so until the insert.

@@ -6,7 +6,6 @@ Pure: prices and balances are given. A fee the exchange does not tell beforehand
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, ROUND_UP, Decimal
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from tradehook_bot.replies import bold, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from tradehook.models import Balance, Quote, SizedOrder
     from tradehook_bot.settings import BotSettings
@@ -77,8 +76,7 @@ def good_until(sized: SizedOrder, quote: Quote, *, tolerance_percent: Decimal) -
 
 def lifetime(sized: SizedOrder, settings: BotSettings) -> timedelta:
     """How long a question about this order stays open."""
-    seconds = settings.market_seconds if sized.price is None else settings.limit_seconds
-    return timedelta(seconds=float(seconds))
+    return settings.market_lasts() if sized.price is None else settings.limit_lasts()
 
 
 def check_funds(terms: Terms, balances: Sequence[Balance], *, command: str, shows_holdings: bool = True) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from telegram import Message
@@ -108,7 +107,7 @@ class Buttons:
         if needs_code and where.chat_id != where.user_id:
             await self._only_in_private(token, where=where, message_id=message_id)
             return None
-        code_within = timedelta(seconds=float(house.settings.code_seconds)) if needs_code else None
+        code_within = house.settings.code_lasts() if needs_code else None
         return await house.store.do(
             house.proposals.confirm, token, where=where, message_id=message_id, code_within=code_within
         )

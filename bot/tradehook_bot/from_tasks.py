@@ -10,7 +10,6 @@ from tradehook.desk.schema import writing
 from tradehook_bot.chats import Loudness
 from tradehook_bot.outbox import Letter, Weight
 from tradehook_bot.replies import bold, text
-from tradehook_bot.telling import loudness
 
 if TYPE_CHECKING:
     from tradehook.desk.messages import Message
@@ -22,17 +21,18 @@ _BATCH = 100
 
 def begin(house: House) -> None:
     """Mark where the messages start for this bot: what was left before was never its to tell. Blocking."""
-    if house.store.mark(_MARK) is None:
-        house.store.set_mark(_MARK, Messages(house.store.engine).newest())
+    mark, newest = house.store.mark(_MARK), Messages(house.store.engine).newest()
+    if mark is None or mark > newest:  # an older copy of the journal begins with smaller numbers
+        house.store.set_mark(_MARK, newest)
 
 
 def look(house: House) -> None:
     """Turn what was left since into letters, in the transaction that says how far was read. Blocking."""
     store, messages = house.store, Messages(house.store.engine)
-    mark = min(store.mark(_MARK) or 0, messages.newest())  # an older copy of the journal begins with smaller numbers
+    mark = store.mark(_MARK) or 0
     while left := messages.after(mark, limit=_BATCH):
         mark = left[-1].message_id
-        chats = {user.user_id: loudness(house, user.user_id) for user in house.access.users()}
+        chats = {user.user_id: house.chats.loudness(user.user_id) for user in house.access.users()}
         with writing(store.engine) as connection:
             for message in left:
                 letters = [_letter(house, message, chat_id, wish) for chat_id, wish in chats.items()]

@@ -14,9 +14,8 @@ from tradehook.amounts import Amount
 from tradehook.errors import InvalidOrder
 from tradehook.models import NewOrder, SizedOrder, Unit
 from tradehook_bot import cards, questions
-from tradehook_bot.deeds import journalled
+from tradehook_bot.deeds import asking, journalled
 from tradehook_bot.deeds.kind import Kind
-from tradehook_bot.proposals import State
 from tradehook_bot.questions import OrderAsked
 from tradehook_bot.replies import bold, text
 
@@ -56,12 +55,7 @@ async def _is_still_good(house: House, account: Account, proposal: Proposal, ask
         typed=proposal.typed,
         notes=(note,),
     )
-    await house.store.do(house.proposals.close, proposal.proposal_id, State.ASKED_AGAIN)
-    words = f"{bold(f'Not sent: {proposal.deed}')}\n{text(note)} Asked again below."
-    if proposal.message_id is None or await house.voice.edit(
-        proposal.chat_id, proposal.message_id, words, account=account.name
-    ):
-        await house.store.do(house.proposals.buttons_are_gone, proposal.proposal_id)
+    await asking.asked_again(house, proposal, note=f"{text(note)} Asked again below.")
     return False
 
 
@@ -71,16 +65,7 @@ def _is_worse(quote: Quote, limit: Decimal, *, is_buy: bool) -> bool:
 
 
 async def _place(house: House, account: Account, proposal: Proposal, sized: SizedOrder) -> None:
-    assert proposal.message_id is not None  # noqa: S101 - a question without a message cannot be confirmed
-    await house.store.do(
-        house.order_messages.begin,
-        proposal.proposal_id,
-        chat_id=proposal.chat_id,
-        account=account.name,
-        message_id=proposal.message_id,
-    )
-    words = f"{bold('Submitting')}: {text(proposal.deed)}…"
-    await house.voice.edit(proposal.chat_id, proposal.message_id, words, account=account.name, is_patient=False)
+    await journalled.begin(house, account, proposal, words=f"{bold('Submitting')}: {text(proposal.deed)}…")
     future = account.client.desk.start_order(
         _as_order(sized), intent_id=proposal.proposal_id, source=f"chat:{proposal.user_id}", sized=sized
     )

@@ -130,8 +130,7 @@ async def ask_sized(
 
 def needs_code(house: House, asked: OrderAsked) -> bool:
     """Whether the order is worth so much that a code is asked for."""
-    above = house.settings.step_up(house.environment)
-    return above is not None and (asked.worth is None or asked.worth > above)
+    return house.settings.needs_code(house.environment, asked.worth)
 
 
 async def current_price(account: Account, sized: SizedOrder) -> Quote:

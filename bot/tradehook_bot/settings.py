@@ -21,6 +21,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,6 +85,27 @@ class BotSettings:
             airflow=AirflowSettings.from_environment(env),
             config_home=Path(env["XDG_CONFIG_HOME"]) if env.get("XDG_CONFIG_HOME") else own.config_home,
         )
+
+    def market_lasts(self) -> timedelta:
+        """How long a question about a market order stays open."""
+        return _lasting(self.market_seconds)
+
+    def limit_lasts(self) -> timedelta:
+        """The same of a limit order, and of everything that no price hurries."""
+        return _lasting(self.limit_seconds)
+
+    def plan_lasts(self) -> timedelta:
+        """The same of a rebalance."""
+        return _lasting(self.plan_seconds)
+
+    def code_lasts(self) -> timedelta:
+        """How long a code is waited for."""
+        return _lasting(self.code_seconds)
+
+    def needs_code(self, environment: str, worth: Decimal | None) -> bool:
+        """Whether something of this worth takes a code; `None` is a worth that nobody knows."""
+        above = self.step_up(environment)
+        return above is not None and (worth is None or worth > above)
 
     def step_up(self, environment: str) -> Decimal | None:
         """The worth of an order above which a code is asked for, in its quote; `None` where it never is."""
@@ -159,6 +181,10 @@ def _url(text: str) -> str:
             "TRADEHOOK_TELEGRAM_URL is http to another machine: the bot's token would travel readable. Use https."
         )
     return text.rstrip("/")
+
+
+def _lasting(seconds: Decimal) -> timedelta:
+    return timedelta(seconds=float(seconds))
 
 
 def _number(env: Mapping[str, str], name: str, default: Decimal, *, most: int) -> Decimal:

@@ -55,7 +55,7 @@ class Telling:
         house = self._house
         intents = [house.journal.get(intent_id) for intent_id in happened]
         mine = [intent for intent in intents if intent.kind in news.TOLD and house.is_served(intent)]
-        chats = {user.user_id: loudness(house, user.user_id) for user in house.access.users()} if mine else {}
+        chats = {user.user_id: house.chats.loudness(user.user_id) for user in house.access.users()} if mine else {}
         with writing(house.store.engine) as connection:
             for intent in mine:
                 at = happened[intent.intent_id]
@@ -70,12 +70,12 @@ class Telling:
         card = house.order_messages.get(intent.intent_id)
         if card is not None:
             house.order_messages.want_within(connection, intent.intent_id, news.version(intent))
-            letter = self._after_card(intent, card, chats.get(card.chat_id) or loudness(house, card.chat_id))
+            letter = self._after_card(intent, card, chats.get(card.chat_id) or house.chats.loudness(card.chat_id))
             return [letter] if letter is not None else []
         parent = house.order_messages.get(intent.parent_id) if intent.parent_id is not None else None
         if parent is not None:
             # Its plan was confirmed in a chat and has a message there, which shows all of its legs.
-            letter = self._after_card(intent, parent, chats.get(parent.chat_id) or loudness(house, parent.chat_id))
+            letter = self._after_card(intent, parent, chats.get(parent.chat_id) or house.chats.loudness(parent.chat_id))
             return [letter] if letter is not None else []
         return [
             letter
@@ -127,11 +127,6 @@ class Telling:
         if not (is_loud and news.is_a_step(intent)):
             return None
         return replace(letter, reply_to=notice.message_id)
-
-
-def loudness(house: House, chat_id: int) -> Loudness:
-    """How much a chat is told without having asked."""
-    return house.chats.loudness(chat_id)
 
 
 def dedupe_key(intent: Intent) -> str:

@@ -50,3 +50,9 @@ def moved(changes: Mapping[str, object]) -> str:
     """What balances did: `PYUSD -673.67 (-673.67 available)`, or that they did nothing."""
     told = ", ".join(f"{symbol} {change}" for symbol, change in changes.items())
     return told or "have not changed"
+
+
+def in_chat(name: str, user_id: int) -> str:
+    """Who did something in chat, for the record: the name for people, the number for certainty."""
+    shown = "".join(letter for letter in name if letter.isprintable()).strip()[:60]
+    return f"{shown or 'somebody'} in chat (user {user_id})"

@@ -43,7 +43,7 @@ def at_once(work):
 
 def test_of_many_who_see_an_update_one_is_first(store):
     access = Access(store)
-    assert sorted(at_once(lambda: access.is_first_time(5))) == [False] * (TOGETHER - 1) + [True]
+    assert sorted(at_once(lambda: access.first_of([5]) == {5})) == [False] * (TOGETHER - 1) + [True]
     assert access.first_of([5, 6, 6, 7]) == {6, 7}
 
 

@@ -205,12 +205,12 @@ def test_setup_codes_work_once_in_time_and_only_the_newest(store):
 def test_updates_are_first_once_and_forgotten_late(store):
     access = Access(store)
     with ThreadPoolExecutor(8) as threads:
-        assert list(threads.map(access.is_first_time, [5] * 50)).count(True) == 1
-    assert not access.is_first_time(5)
+        assert list(threads.map(lambda update: access.first_of([update]) == {update}, [5] * 50)).count(True) == 1
+    assert access.first_of([5]) == set()
     access.forget_updates(at=datetime.now(UTC) + timedelta(days=6))
-    assert not access.is_first_time(5)
+    assert access.first_of([5]) == set()
     access.forget_updates(at=datetime.now(UTC) + timedelta(days=8))
-    assert access.is_first_time(5)
+    assert access.first_of([5]) == {5}
 
 
 def test_news_is_queued_once_a_chat(store):

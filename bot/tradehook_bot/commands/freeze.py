@@ -23,6 +23,7 @@ from tradehook_bot.failures import words_for
 from tradehook_bot.freeze_end import FreezeEnd, FreezeEnds
 from tradehook_bot.replies import bold, text
 from tradehook_bot.store import now
+from tradehook_bot.words import in_chat
 from tradehook_bot.zones import moment
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ async def resume(ask: Ask) -> None:
         return
     if house.environment == "live":
         await house.store.do(house.totp.check_ready, ask.user_id, what="Letting live trading go on")
-        lifetime = timedelta(seconds=float(house.settings.limit_seconds))
+        lifetime = house.settings.limit_lasts()
         await resuming.ask(house, where=ask.where, who=_who(ask), frozen=before, lifetime=lifetime)
         return
     await resuming.lift(house, who=_who(ask), frozen_at=before["changed_at"])
@@ -176,6 +177,4 @@ async def _last_seen(house: House, account: Account) -> list[str]:
 
 
 def _who(ask: Ask) -> str:
-    """Who did it, for the record: the name for people, the number for certainty."""
-    name = "".join(letter for letter in ask.name if letter.isprintable()).strip()[:60]
-    return f"{name or 'somebody'} in chat (user {ask.user_id})"
+    return in_chat(ask.name, ask.user_id)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tradehook import render
 from tradehook.errors import ConfigurationError, GuardRefused
 from tradehook.models import Value
 from tradehook.wire import decode_json
@@ -59,13 +57,13 @@ async def ask(house: House, dag: Dag, conf: Mapping[str, Any], *, where: Where, 
         parameters=RunAsked(dag_id=dag.dag_id, conf=exact_json.write(conf), digest=dag.digest),
         deed=f"Start {dag.dag_id[:50]}",
         typed=typed,
-        lifetime=timedelta(seconds=float(house.settings.limit_seconds)),
+        lifetime=house.settings.limit_lasts(),
     )
     await asking.ask(
         house,
         question,
         where=where,
-        body=lambda expires_at: "\n".join([*lines, f"Open until: {render.clock(expires_at)}"]),
+        body=asking.until(lines),
     )
 
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tradehook import render
 from tradehook_bot import keyboards
+from tradehook_bot.proposals import State
+from tradehook_bot.replies import bold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime, timedelta
 
     from tradehook.models import Value
@@ -37,6 +40,27 @@ class Question:
     """What people call the account that it is about; none where it is about all."""
     no: str = "Cancel"
     """The other button."""
+
+
+def until(lines: Sequence[str]) -> Callable[[datetime], str]:
+    """A question's message, as HTML lines: the last says until when it can be answered."""
+    return lambda expires_at: "\n".join([*lines, f"Open until: {render.clock(expires_at)}"])
+
+
+async def asked_again(house: House, proposal: Proposal, *, note: str) -> None:
+    """The question is closed, since another took its place, and its message says why it was not sent.
+
+    Args:
+        house: where.
+        proposal: confirmed.
+        note: HTML.
+    """
+    await house.store.do(house.proposals.close, proposal.proposal_id, State.ASKED_AGAIN)
+    words = f"{bold(f'Not sent: {proposal.deed}')}\n{note}"
+    if proposal.message_id is None or await house.voice.edit(
+        proposal.chat_id, proposal.message_id, words, account=proposal.account
+    ):
+        await house.store.do(house.proposals.buttons_are_gone, proposal.proposal_id)
 
 
 async def ask(

@@ -11,10 +11,9 @@ from tradehook import render
 from tradehook.errors import TradehookError
 from tradehook.models import OrderStatus, Value
 from tradehook_bot.commands import orders
-from tradehook_bot.deeds import asking
+from tradehook_bot.deeds import asking, ending
 from tradehook_bot.deeds.kind import Kind
 from tradehook_bot.failures import words_for
-from tradehook_bot.outbox import Letter
 from tradehook_bot.proposals import State
 from tradehook_bot.replies import bold, text
 
@@ -65,7 +64,7 @@ async def ask(house: House, account: Account, *, where: Where, typed: str) -> bo
         parameters=asked,
         deed=_deed(found),
         typed=typed,
-        lifetime=timedelta(seconds=float(house.settings.limit_seconds)),
+        lifetime=house.settings.limit_lasts(),
         account=account.name,
         no="Leave them",
     )
@@ -76,15 +75,7 @@ async def ask(house: House, account: Account, *, where: Where, typed: str) -> bo
         house,
         question,
         where=where,
-        body=lambda expires_at: "\n".join(
-            [
-                f"{text(account.name)} at {text(account.spec.label)}",
-                bold(f"{_deed(found)}?"),
-                *lines,
-                "",
-                f"Open until: {render.clock(expires_at)}",
-            ]
-        ),
+        body=asking.until([text(account.title), bold(f"{_deed(found)}?"), *lines, ""]),
     )
     return True
 
@@ -197,15 +188,7 @@ async def _say(house: House, proposal: Proposal, words: str) -> bool:
 
 
 async def _end(house: House, proposal: Proposal, words: str) -> None:
-    if await _say(house, proposal, words):
-        await house.store.do(house.proposals.buttons_are_gone, proposal.proposal_id)
-    else:
-        letter = Letter(
-            proposal.chat_id, f"{proposal.proposal_id}:done", words, proposal.message_id, account=proposal.account
-        )
-        await house.store.do(house.outbox.put, letter)
-    await house.store.do(house.proposals.close, proposal.proposal_id, State.SENT)
-    await house.look()
+    await ending.end(house, proposal, words, above=proposal.read(CancelAllAsked).above)
 
 
 def _deed(found: Sequence[OrderToCancel]) -> str:

@@ -9,6 +9,7 @@ from tradehook.errors import InvalidInput
 from tradehook_bot.proposals import State
 
 if TYPE_CHECKING:
+    from tradehook_bot.accounts import Account
     from tradehook_bot.context import House
     from tradehook_bot.proposals import Proposal
 
@@ -19,6 +20,27 @@ def is_untouched(house: House, proposal: Proposal) -> bool:
         return house.journal.get(proposal.proposal_id).reads_as is IntentState.PREPARED
     except InvalidInput:
         return True  # it never came as far as the journal
+
+
+async def begin(house: House, account: Account, proposal: Proposal, *, words: str | None = None) -> None:
+    """The question's message is the deed's from now on, and says these words, as far as Telegram takes them at once.
+
+    Args:
+        house: where.
+        account: whose money.
+        proposal: confirmed.
+        words: HTML; nothing is said now where they are left out.
+    """
+    assert proposal.message_id is not None  # noqa: S101 - a question without a message cannot be confirmed
+    await house.store.do(
+        house.order_messages.begin,
+        proposal.proposal_id,
+        chat_id=proposal.chat_id,
+        account=account.name,
+        message_id=proposal.message_id,
+    )
+    if words is not None:
+        await house.voice.edit(proposal.chat_id, proposal.message_id, words, account=account.name, is_patient=False)
 
 
 async def settle(house: House, proposal: Proposal) -> None:

@@ -17,7 +17,7 @@ from tradehook.desk.intents import State as IntentState
 from tradehook.models import Side, Value
 from tradehook.rebalance import Goal, Plan
 from tradehook_bot import cards, plan_words
-from tradehook_bot.deeds import asking
+from tradehook_bot.deeds import asking, journalled
 from tradehook_bot.deeds.kind import Kind
 from tradehook_bot.outbox import Letter
 from tradehook_bot.proposals import State
@@ -65,7 +65,7 @@ async def ask(house: House, account: Account, name: str, *, where: Where, typed:
     found = await house.store.do(house.journal.targets.get, name)
     asked = RebalanceAsked(goal=found.goal, named=found.title, plan=await _plan(account, found.goal))
     if not asked.plan.legs:
-        head = f"{text(account.name)} at {text(account.spec.label)}, targets {text(asked.named)}"
+        head = f"{text(account.title)}, targets {text(asked.named)}"
         body = "\n".join(
             [head, bold("Nothing to trade."), *plan_words.holdings(asked.plan), *plan_words.skips(asked.plan)]
         )
@@ -82,14 +82,7 @@ async def carry_out(house: House, account: Account, proposal: Proposal) -> None:
     if now() - proposal.made_at > _FRESH and (note := await _why_anew(house, account, asked)):
         await _ask_anew(house, account, proposal, note=note)
         return
-    assert proposal.message_id is not None  # noqa: S101 - a question without a message cannot be confirmed
-    await house.store.do(
-        house.order_messages.begin,
-        proposal.proposal_id,
-        chat_id=proposal.chat_id,
-        account=account.name,
-        message_id=proposal.message_id,
-    )
+    await journalled.begin(house, account, proposal)
     outcome = await _run(house, account, proposal, asked)
     await _end(house, proposal, plan_words.ended(outcome))
 
@@ -122,8 +115,7 @@ def needs_code(house: House, proposal: Proposal) -> bool:
 
 
 def _needs_code(house: House, plan: Plan) -> bool:
-    above = house.settings.step_up(house.environment)
-    return above is not None and sum((leg.value for leg in plan.legs), Decimal(0)) > above
+    return house.settings.needs_code(house.environment, sum((leg.value for leg in plan.legs), Decimal(0)))
 
 
 async def _plan(account: Account, goal: Goal) -> Plan:
@@ -145,11 +137,11 @@ async def _ask(
         parameters=asked,
         deed=f"Rebalance to {asked.named.partition(',')[0]}: {trades}",
         typed=typed,
-        lifetime=timedelta(seconds=float(house.settings.plan_seconds)),
+        lifetime=house.settings.plan_lasts(),
         account=account.name,
     )
     lines = [
-        f"{text(account.name)} at {text(account.spec.label)}, targets {text(asked.named)}",
+        f"{text(account.title)}, targets {text(asked.named)}",
         *(text(note) for note in notes),
         bold(f"Rebalance {render.bare_quantity(plan.total, plan.quote)} {plan.quote} by {trades}?"),
         *plan_words.holdings(plan),
@@ -167,7 +159,7 @@ async def _ask(
         house,
         question,
         where=where,
-        body=lambda expires_at: "\n".join([*lines, f"Open until: {render.clock(expires_at)}"]),
+        body=asking.until(lines),
     )
 
 
@@ -197,12 +189,7 @@ async def _ask_anew(house: House, account: Account, proposal: Proposal, *, note:
         after = "Asked again below."
     else:
         after = "By now there is nothing to trade."
-    await house.store.do(house.proposals.close, proposal.proposal_id, State.ASKED_AGAIN)
-    words = f"{bold(f'Not sent: {proposal.deed}')}\n{text(note)} {after}"
-    if proposal.message_id is None or await house.voice.edit(
-        proposal.chat_id, proposal.message_id, words, account=account.name
-    ):
-        await house.store.do(house.proposals.buttons_are_gone, proposal.proposal_id)
+    await asking.asked_again(house, proposal, note=f"{text(note)} {after}")
 
 
 async def _run(house: House, account: Account, proposal: Proposal, asked: RebalanceAsked) -> PlanOutcome:

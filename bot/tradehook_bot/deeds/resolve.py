@@ -14,10 +14,8 @@ from tradehook.desk.intents import State as IntentState
 from tradehook.errors import InvalidInput
 from tradehook.models import Value
 from tradehook_bot import doubts, words
-from tradehook_bot.deeds import asking
+from tradehook_bot.deeds import asking, ending
 from tradehook_bot.deeds.kind import Kind
-from tradehook_bot.outbox import Letter
-from tradehook_bot.proposals import State
 from tradehook_bot.replies import bold, code, text
 from tradehook_bot.store import now
 from tradehook_bot.zones import clock
@@ -88,8 +86,7 @@ async def carry_out(house: House, account: Account, proposal: Proposal) -> None:
     """The desk was told, and the message says how the intent stands."""
     asked = proposal.read(ResolveAsked)
     user = await house.store.do(house.access.user, proposal.user_id)
-    name = "".join(letter for letter in (user.name if user else "") if letter.isprintable()).strip()[:60]
-    by = f"{name or 'somebody'} in chat (user {proposal.user_id})"
+    by = words.in_chat(user.name if user else "", proposal.user_id)
     await asyncio.to_thread(account.client.desk.resolve, asked.intent_id, asked.word, by=by, why="")
     await _settle(house, proposal)
 
@@ -122,17 +119,7 @@ def _standing(intent: Intent) -> str:
 async def _settle(house: House, proposal: Proposal) -> None:
     intent = await house.store.do(house.journal.get, proposal.read(ResolveAsked).intent_id)
     body = f"{bold(f'Resolved: {words.deed_of(intent)}')}\n{text(_standing(intent))}\n{code(intent.intent_id)}"
-    if proposal.message_id is not None and await house.voice.edit(
-        proposal.chat_id, proposal.message_id, body, account=proposal.account
-    ):
-        await house.store.do(house.proposals.buttons_are_gone, proposal.proposal_id)
-    else:
-        letter = Letter(
-            proposal.chat_id, f"{proposal.proposal_id}:done", body, proposal.message_id, account=proposal.account
-        )
-        await house.store.do(house.outbox.put, letter)
-    await house.store.do(house.proposals.close, proposal.proposal_id, State.SENT)
-    await house.look()
+    await ending.end(house, proposal, body)
 
 
 KIND = Kind(

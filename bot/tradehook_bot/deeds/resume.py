@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 from tradehook import render
 from tradehook.errors import GuardRefused
 from tradehook.models import Value
-from tradehook_bot.deeds import asking
+from tradehook_bot.deeds import asking, ending
 from tradehook_bot.deeds.kind import Kind
-from tradehook_bot.outbox import Letter
-from tradehook_bot.proposals import State
 from tradehook_bot.replies import bold, text
 
 if TYPE_CHECKING:
@@ -61,12 +59,11 @@ async def ask(
         house,
         question,
         where=where,
-        body=lambda expires_at: "\n".join(
+        body=asking.until(
             [
                 *([lead] if lead else []),
                 bold(f"{_DEED}?"),
                 f"Frozen since {render.clock_of(frozen['changed_at'])} by {text(frozen['changed_by'])}{why}.",
-                f"Open until: {render.clock(expires_at)}",
             ]
         ),
     )
@@ -128,12 +125,7 @@ async def tell(house: House, proposal: Proposal, why: str) -> None:
 
 
 async def _end(house: House, proposal: Proposal, words: str) -> None:
-    if proposal.message_id is None or await house.voice.edit(proposal.chat_id, proposal.message_id, words):
-        await house.store.do(house.proposals.buttons_are_gone, proposal.proposal_id)
-    letter = Letter(proposal.chat_id, f"{proposal.proposal_id}:done", words, reply_to=proposal.message_id)
-    await house.store.do(house.outbox.put, letter)
-    await house.store.do(house.proposals.close, proposal.proposal_id, State.SENT)
-    await house.look()
+    await ending.end(house, proposal, words, has_letter=True)
 
 
 def needs_code(house: House, _proposal: Proposal) -> bool:

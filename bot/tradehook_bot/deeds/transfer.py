@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -58,17 +57,16 @@ async def ask(house: House, account: Account, wanted: NewTransfer, *, where: Whe
         account.client.balances(), asyncio.wrap_future(in_thread(lambda: desk.questions(sized)))
     )
     left = _left(sized, balances)
-    lifetime = timedelta(seconds=float(house.settings.limit_seconds))
     question = asking.Question(
         kind=NAME,
         parameters=TransferAsked(wanted=wanted, sized=sized),
         deed=f"Send {render.quantity(sized.quantity, sized.asset)} to {sized.to}",
         typed=typed,
-        lifetime=lifetime,
+        lifetime=house.settings.limit_lasts(),
         account=account.name,
     )
     lines = [
-        f"{text(account.name)} at {text(account.spec.label)}",
+        text(account.title),
         *(text(note) for note in odd),
         bold(f"Send {render.quantity(sized.quantity, sized.asset)} {_from(sized)} to {sized.to}?"),
         *_typed(sized),
@@ -81,7 +79,7 @@ async def ask(house: House, account: Account, wanted: NewTransfer, *, where: Whe
         house,
         question,
         where=where,
-        body=lambda expires_at: "\n".join([*lines, f"Open until: {render.clock(expires_at)}"]),
+        body=asking.until(lines),
     )
 
 
@@ -89,16 +87,8 @@ async def carry_out(house: House, account: Account, proposal: Proposal) -> None:
     """The transfer was sent, once; the journal tells how it stands. Raises when it was not."""
     await check_open(house)
     asked = proposal.read(TransferAsked)
-    assert proposal.message_id is not None  # noqa: S101 - a question without a message cannot be confirmed
-    await house.store.do(
-        house.order_messages.begin,
-        proposal.proposal_id,
-        chat_id=proposal.chat_id,
-        account=account.name,
-        message_id=proposal.message_id,
-    )
     words = f"{bold('Submitting')}: {text(render.transfer_words(asked.sized))}…"
-    await house.voice.edit(proposal.chat_id, proposal.message_id, words, account=account.name, is_patient=False)
+    await journalled.begin(house, account, proposal, words=words)
     # As the label is now is checked by the desk, right before it sends: an address that was changed is refused.
     future = account.client.desk.start_transfer(
         asked.wanted, intent_id=proposal.proposal_id, source=f"chat:{proposal.user_id}", sized=asked.sized
