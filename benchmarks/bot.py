@@ -243,9 +243,9 @@ def new_token() -> str:
     return f"{secrets.randbelow(10**9) + 10**9}:{secrets.token_urlsafe(26)[:35]}"
 
 
-def open_house(url: str, folder: Path, token: str) -> House:
-    """A bot of its own, with a journal of its own."""
-    own = Path(tempfile.mkdtemp(dir=folder))
+def open_house(url: str, folder: Path, token: str, own: Path | None = None) -> House:
+    """A bot of its own, with a journal of its own, perhaps in this folder."""
+    own = own or Path(tempfile.mkdtemp(dir=folder))
     account = Settings(
         environment="sandbox",
         account="main",
@@ -256,10 +256,12 @@ def open_house(url: str, folder: Path, token: str) -> House:
     return House.open(BotSettings(telegram_url=url, config_home=own), Served((account,)), token=token)
 
 
-def person_with_bot(url: str, folder: Path) -> tuple[House, Person]:
+def person_with_bot(
+    url: str, folder: Path, *, token: str | None = None, own: Path | None = None
+) -> tuple[House, Person]:
     """A bot, and its owner."""
-    token = new_token()
-    house, ann = open_house(url, folder, token), Person(url, user="Ann", token=token)
+    token = token or new_token()
+    house, ann = open_house(url, folder, token, own), Person(url, user="Ann", token=token)
     access = Access(house.store)
     access.claim(access.make_code(), user_id=ann.chat, name="Ann")
     ann.say("hello")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Connection
 
     from tradehook_bot.store import Store
 
@@ -94,9 +94,11 @@ class Access:
 
     def user(self, user_id: int) -> User | None:
         """The person of this id, if they may use the bot."""
-        query = select(USER).where(self._mine, USER.c.user_id == user_id)
         with self._store.engine.connect() as connection:
-            row = connection.execute(query).one_or_none()
+            return self._user(connection, user_id)
+
+    def _user(self, connection: Connection, user_id: int) -> User | None:
+        row = connection.execute(select(USER).where(self._mine, USER.c.user_id == user_id)).one_or_none()
         return User(row.user_id, row.role, row.name, row.is_reachable) if row is not None else None
 
     def users(self) -> list[User]:
@@ -236,11 +238,12 @@ class Access:
                 connection.execute(insert(SEEN_UPDATE), rows)
         return fresh
 
-    def was_seen(self, update_id: int) -> bool:
-        """Whether this update was written down."""
+    def look(self, user_id: int, update_id: int) -> tuple[User | None, bool]:
+        """Who this is, as `user` tells it, and whether this update was written down before: what each update asks."""
         same = (SEEN_UPDATE.c.bot_id == self._store.bot_id) & (SEEN_UPDATE.c.update_id == update_id)
         with reading(self._store.engine) as connection:
-            return connection.execute(select(SEEN_UPDATE.c.update_id).where(same)).first() is not None
+            known = self._user(connection, user_id)
+            return known, connection.execute(select(SEEN_UPDATE.c.update_id).where(same)).first() is not None
 
     def forget_updates(self, *, at: datetime | None = None) -> None:
         """Updates seen long ago are forgotten; Telegram never repeats them."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _MOST_TOGETHER = 200
+_MOST_REMEMBERED = 1_000
+_SOON_SECONDS = 0.2
 
 
 class FirstTimes:
@@ -27,7 +29,7 @@ class FirstTimes:
         self._store = store
         self._waiting: list[tuple[int, asyncio.Future[bool]]] = []
         self._writing: asyncio.Task[None] | None = None
-        self._soon: set[int] = set()
+        self._lately: dict[int, None] = {}
 
     async def is_first(self, update_id: int) -> bool:
         """Whether this update was not seen before; from now on it was. Of two that come at once, the second is told no.
@@ -37,24 +39,22 @@ class FirstTimes:
         """
         return await self._written(update_id)
 
-    async def is_first_look(self, update_id: int) -> bool:
-        """The same for what does no harm when it is done twice: it is written down soon, and nobody waits for the disk.
+    def is_first_look(self, update_id: int) -> bool:
+        """The same for what does no harm when it is done twice, and is not written down as far as `Access.look` knows.
 
-        Only a crash before that lets it through once more.
+        It is written down soon, and nobody waits for the disk. Only a crash before that lets it through once more.
         """
-        if update_id in self._soon:
+        if update_id in self._lately:
             return False
-        self._soon.add(update_id)
-        try:
-            was_seen = await self._store.do(self._access.was_seen, update_id)
-        except BaseException:
-            self._soon.discard(update_id)
-            raise
-        if was_seen:
-            self._soon.discard(update_id)
-            return False
-        self._written(update_id).add_done_callback(lambda written: self._forget(update_id, written))
+        self._lately[update_id] = None
+        if len(self._lately) > _MOST_REMEMBERED:
+            del self._lately[next(iter(self._lately))]
+        # Not now: the disk would be busy while the answer is read from it.
+        asyncio.get_running_loop().call_later(_SOON_SECONDS, self._write_down, update_id)
         return True
+
+    def _write_down(self, update_id: int) -> None:
+        self._written(update_id).add_done_callback(lambda written: _note_failure(update_id, written))
 
     def _written(self, update_id: int) -> asyncio.Future[bool]:
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -62,11 +62,6 @@ class FirstTimes:
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
         return answer
-
-    def _forget(self, update_id: int, written: asyncio.Future[bool]) -> None:
-        self._soon.discard(update_id)
-        if not written.cancelled() and (error := written.exception()) is not None:
-            _log.warning("Update %s was not written down: %s", update_id, type(error).__name__)
 
     async def _write(self) -> None:
         """Everybody who waits is answered; who comes meanwhile shares the next write."""
@@ -90,3 +85,8 @@ class FirstTimes:
             fresh.discard(update_id)  # the same number twice in one write: the second is no first
             if not answer.done():
                 answer.set_result(is_first)
+
+
+def _note_failure(update_id: int, written: asyncio.Future[bool]) -> None:
+    if not written.cancelled() and (error := written.exception()) is not None:
+        _log.info("Update %s, which changed nothing, was not written down: %s", update_id, type(error).__name__)

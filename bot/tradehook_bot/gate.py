@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from telegram import CallbackQuery, ChatMemberUpdated, MaybeInaccessibleMessage, Message, Update, User
 
+    from tradehook_bot.access import User as Known
     from tradehook_bot.context import House
 
     _Anything = MaybeInaccessibleMessage | Message
@@ -71,11 +72,14 @@ class Gate:
         if found is None:
             return False
         user, message = found
-        is_group = message.chat.type in _GROUPS
-        if not await (self._in_group if is_group else self._in_private)(user, message, update.message):
+        is_group, said = message.chat.type in _GROUPS, update.message
+        if is_group and said is not None and not self._is_for_us(said):
             return False
-        times = self._first_times
-        if not await (times.is_first_look if _only_asks(update) else times.is_first)(update.update_id):
+        house = self._house
+        known, was_seen = await house.store.do(house.access.look, user.id, update.update_id)
+        if not await (self._in_group if is_group else self._in_private)(user, known, message, said):
+            return False
+        if was_seen or not await self._is_first(update):
             _log.info("Update %s came twice; the second is left alone.", update.update_id)
             return False
         if update.message is not None and not _is_typed(update.message):
@@ -88,10 +92,15 @@ class Gate:
             return False
         return True
 
-    async def _in_private(self, user: User, _message: _Anything, said: Message | None) -> bool:
+    async def _is_first(self, update: Update) -> bool:
+        """Whether it comes for the first time, as far as this process knows."""
+        if _only_asks(update):
+            return self._first_times.is_first_look(update.update_id)
+        return await self._first_times.is_first(update.update_id)
+
+    async def _in_private(self, user: User, known: Known | None, _message: _Anything, said: Message | None) -> bool:
         """Whether this person is on the list, perhaps from now on."""
         house = self._house
-        known = await house.store.do(house.access.user, user.id)
         role = await self._claims(said, user) if said is not None and _is_typed(said) else None
         if role is not None:
             await arrivals.tell(house, user, role)
@@ -102,12 +111,9 @@ class Gate:
             await reach.is_back(house, user.id)
         return True
 
-    async def _in_group(self, user: User, message: _Anything, said: Message | None) -> bool:
+    async def _in_group(self, user: User, known: Known | None, message: _Anything, said: Message | None) -> bool:
         """Whether this person is on the list, and the bot was let into this very group and topic."""
-        if said is not None and not self._is_for_us(said):
-            return False
         house = self._house
-        known = await house.store.do(house.access.user, user.id)
         if known is None:
             self._strangers.note(user.id)
             return False

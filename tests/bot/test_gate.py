@@ -277,12 +277,12 @@ def test_only_ones_own_private_chat_counts(chat, bot, anna):
 
 
 def test_a_gate_that_fails_is_shut(bot, anna, monkeypatch, caplog, eventually):
-    def broken(_user_id):
+    def broken(_user_id, _update_id):
         raise OSError("the disk is gone")
 
     before = len(from_bot(anna))
     with monkeypatch.context() as patch:
-        patch.setattr(bot.house.access, "user", broken)
+        patch.setattr(bot.house.access, "look", broken)
         anna.say("/freeze")
         anna.say("/balance")
         eventually(lambda: caplog.text.count("The gate failed") == 2)

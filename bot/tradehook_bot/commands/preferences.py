@@ -13,6 +13,7 @@ from tradehook_bot.store import now
 from tradehook_bot.zones import clock, read_zone, zone_of
 
 if TYPE_CHECKING:
+    from tradehook_bot.access import User
     from tradehook_bot.context import Ask
 
 _TOLD = {
@@ -56,9 +57,7 @@ async def notify(ask: Ask) -> None:
 async def whoami(ask: Ask) -> None:
     """The person knows as whom the bot knows them, and what this chat is about."""
     house = ask.house
-    user = await house.store.do(house.access.user, ask.user_id)
-    zone = await house.store.do(house.chats.zone_name, ask.chat_id)
-    loudness = await house.store.do(house.chats.loudness, ask.chat_id)
+    user, zone, loudness = await house.store.do(_known, ask)
     lines = [
         f"{bold(ask.name)}, id {code(ask.user_id)}",
         f"Role: {text(user.role if user is not None else 'none')}",
@@ -68,6 +67,12 @@ async def whoami(ask: Ask) -> None:
         f"Told: {loudness} /notify",
     ]
     await ask.reply_of_all("\n".join(lines))
+
+
+def _known(ask: Ask) -> tuple[User | None, str | None, Loudness]:
+    """Who somebody is, and what their chat chose. Blocking."""
+    house, chat_id = ask.house, ask.chat_id
+    return house.access.user(ask.user_id), house.chats.zone_name(chat_id), house.chats.loudness(chat_id)
 
 
 def _read_loudness(words: tuple[str, ...]) -> Loudness:
