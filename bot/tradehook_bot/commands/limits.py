@@ -1,18 +1,26 @@
-"""`/limits`: what the chat's account may do, how much of it is used, and when that frees. Changes nothing."""
+"""`/limits`: what the chat's account may do, how much of it is used, and when that frees; with words, changes it."""
 
 from __future__ import annotations
 
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from tradehook.desk import guard
+from tradehook.desk.limit_changes import WORDS, option
+from tradehook.desk.limit_changes import read as read_limit
 from tradehook.desk.limits import Limits
 from tradehook.desk.usage import usage
+from tradehook.errors import InvalidInput
+from tradehook_bot.access import LOOKS_ONLY, only_looks
+from tradehook_bot.deeds import set_limits
 from tradehook_bot.replies import bold, code, text
 from tradehook_bot.zones import day_and_clock, moment
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import tzinfo
+    from typing import Any
 
     from tradehook.desk.limits import SetLimits
     from tradehook.desk.usage import Usage
@@ -22,9 +30,16 @@ if TYPE_CHECKING:
 _BARS = 8
 
 
+_NAMES = {option(name).removeprefix("--").replace("-", ""): name for name in WORDS}
+"""How each limit may be written; dashes and underscores do not count."""
+
+
 async def limits(ask: Ask) -> None:
-    """The person has seen the limits of the chat's account."""
+    """The person has seen the limits of the chat's account, or is asked whether they shall be changed."""
     house, account = ask.house, ask.account
+    if ask.words:
+        await _change(ask)
+        return
     zone = await ask.zone()
     newest, used = await read(house, account)
     is_live = guard.is_live(account.client.exchange)
@@ -32,7 +47,7 @@ async def limits(ask: Ask) -> None:
         says = "nothing is sent there without limits" if is_live else "nothing is limited"
         lines = [bold(f"Nobody set limits for {account.title}, so {says}.")]
         lines.append(f"Sent today: {used.day:,.2f}, in the last hour {used.hour:,.2f} in {_orders(used.orders_hour)}.")
-        lines.append(f"On the machine: {code('tradehook limits set --order 50 --day 200')}")
+        lines.append(f"To set some: {code('/limits order 50 day 200')}")
         await ask.reply("\n".join(lines))
         return
     held = newest.limits
@@ -41,8 +56,42 @@ async def limits(ask: Ask) -> None:
         lines.append("Live: orders are sent." if held.live else "Not live: nothing is sent. tradehook go-live.")
     why = f": {newest.why}" if newest.why else ""
     lines.append(text(f"Version {newest.version}, set {day_and_clock(newest.set_at, zone)} by {newest.set_by}{why}."))
-    lines.append("Sent or perhaps sent counts as used. On the machine: tradehook limits set")
+    lines.append(f"Sent or perhaps sent counts as used. To change one: {code('/limits order 50')}")
     await ask.reply("\n".join(lines))
+
+
+async def _change(ask: Ask) -> None:
+    ask.check_chosen()
+    wanted = _wanted(ask.words)
+    user = await ask.house.store.do(ask.house.access.user, ask.user_id)
+    if user is None or only_looks(user.role):
+        await ask.reply_of_all(LOOKS_ONLY)
+        return
+    await set_limits.ask(ask.house, ask.account, wanted, where=ask.where, typed=ask.text)
+
+
+def _wanted(typed: Sequence[str]) -> Mapping[str, Any]:
+    """What was typed: `order 50 day 200`, `orders-hour none`; a `set` in front may be.
+
+    Raises:
+        InvalidInput: it cannot be read.
+    """
+    words = list(typed[1:] if typed[0].lower() == "set" else typed)
+    names = [word.lower().lstrip("-").replace("-", "").replace("_", "") for word in words[::2]]
+    for word, name in zip(words[::2], names, strict=True):
+        if name not in _NAMES:
+            close = get_close_matches(name, _NAMES, n=1, cutoff=0.6)
+            offers = [_NAMES[close[0]]] if close else ["order", "day", "transfer"]
+            raise InvalidInput(
+                f"There is no limit {word[:40]!r}. There are: {', '.join(WORDS)}.",
+                suggestions=tuple(f"/limits {offer} 50" for offer in offers),
+            )
+    if not words or len(words) % 2:
+        lacks = _NAMES[names[-1]] if names else "order"
+        raise InvalidInput(f"How much? Write /limits {lacks} 50, or none.", suggestions=(f"/limits {lacks} 50",))
+    if len({*names}) < len(names):
+        raise InvalidInput("Name each limit once.", suggestions=("/limits order 50 day 200",))
+    return {_NAMES[name]: read_limit(_NAMES[name], amount) for name, amount in zip(names, words[1::2], strict=True)}
 
 
 async def read(house: House, account: Account) -> tuple[SetLimits | None, Usage]:

@@ -145,7 +145,12 @@ COMMANDS: tuple[Command, ...] = (
         moves_money=True,
         needs_airflow=True,
     ),
-    Command("limits", "what the account may do, and what is used of it", ("/limits",), limits.limits, only_tells=True),
+    Command(
+        "limits",
+        "what the account may do, and what is used of it; change it",
+        ("/limits", "/limits order 50 day 200"),
+        limits.limits,
+    ),
     Command(
         "account",
         "choose the account this chat is about",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tradehook_bot import placing
-from tradehook_bot.deeds import airflow_run, approval, cancel_all, rebalance, resolve, resume, transfer
+from tradehook_bot.deeds import airflow_run, approval, cancel_all, rebalance, resolve, resume, set_limits, transfer
 
 if TYPE_CHECKING:
     from tradehook_bot.deeds.kind import Kind
@@ -22,6 +22,7 @@ KINDS: dict[str, Kind] = {
         rebalance.KIND,
         approval.KIND,
         airflow_run.KIND,
+        set_limits.KIND,
     )
 }
 

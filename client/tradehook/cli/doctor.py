@@ -174,7 +174,8 @@ def _writes(opened: list[Client]) -> str:
 
 
 def _limits(opened: list[Client]) -> str:
-    from tradehook.cli.limits import Whose, amount
+    from tradehook.cli.limits import Whose
+    from tradehook.desk.limit_changes import amount
 
     held = Whose.of(opened[0]).newest
     if held is None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tradehook.cli.confirming import prompt
-from tradehook.cli.limits import Whose, amount, changes, made_of, read
+from tradehook.cli.limits import Whose
 from tradehook.cli.options import Json, with_settings
 from tradehook.cli.output import hint, print_json, say
 from tradehook.cli.person import who
+from tradehook.desk.limit_changes import amount, changes, made_of, read
 from tradehook.errors import GuardRefused, InvalidInput
 from tradehook.settings import Settings
 

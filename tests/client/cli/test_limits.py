@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradehook.cli import limits as cli
+from tradehook.desk import limit_changes
 from tradehook.desk.journal import Journal
 from tradehook.desk.limits import Limits
 
@@ -160,7 +160,7 @@ _VALUES = {
 def test_a_change_and_its_way_back_never_both_pass_without_a_question(one, other, is_live):
     """Whatever differs is looser in one direction, so that nothing is widened unasked."""
     first, second = Limits(**one), Limits(**other)
-    there, back = (set(cli.looser(*pair, is_live=is_live)) for pair in ((first, second), (second, first)))
+    there, back = (set(limit_changes.looser(*pair, is_live=is_live)) for pair in ((first, second), (second, first)))
     assert not there & back
     hours = first.cool_off_hours(is_live=is_live) != second.cool_off_hours(is_live=is_live)
     differ = {name for name in _VALUES if one[name] != other[name] and name != "destination_cool_off_hours"}
@@ -169,11 +169,11 @@ def test_a_change_and_its_way_back_never_both_pass_without_a_question(one, other
 
 def test_a_live_account_without_a_cap_on_transfers_sends_none_so_a_cap_is_more():
     none, some = Limits(transfer=None), Limits(transfer=Decimal(5))
-    assert cli.looser(none, some, is_live=True) == ["transfer"]
-    assert cli.looser(some, none, is_live=True) == []
-    assert cli.looser(none, some, is_live=False) == []
-    assert cli.looser(some, none, is_live=False) == ["transfer"]
+    assert limit_changes.looser(none, some, is_live=True) == ["transfer"]
+    assert limit_changes.looser(some, none, is_live=True) == []
+    assert limit_changes.looser(none, some, is_live=False) == []
+    assert limit_changes.looser(some, none, is_live=False) == ["transfer"]
 
 
 def test_every_limit_has_words_and_an_option():
-    assert set(cli.WORDS) | {"live"} == set(Limits.model_fields)
+    assert set(limit_changes.WORDS) | {"live"} == set(Limits.model_fields)
