@@ -17,7 +17,7 @@ play: $(READY) ## Keep sandbox, Airflow and bot running, to try things yourself 
 	@$(BIN)/python -m tradehook_sandbox play
 
 test: $(READY) ## Run all tests, four at a time
-	@$(BIN)/python -m pytest -n 4 --dist loadfile
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY) ## Check style, types and layers
 	$(BIN)/ruff check .
@@ -40,6 +40,7 @@ bench: $(READY) ## Measure, beside a named peer in the same run
 	@$(BIN)/python benchmarks/client.py
 	@$(BIN)/python benchmarks/journal.py
 	@$(BIN)/python benchmarks/stream.py
+	@$(BIN)/python benchmarks/bot.py
 
 prove: $(READY) ## Run the long proofs: races and faults by the hundred
 	@$(BIN)/python -m pytest -m prove -s

@@ -106,7 +106,7 @@ def growth(samples: list[tuple[float, float]]) -> float:
 
 def main() -> None:
     """Use it for so long, and say what it held."""
-    minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
+    minutes = int(sys.argv[1]) if len(sys.argv) > 1 else 60
     with tempfile.TemporaryDirectory() as name, sandbox(Path(name)) as url:
         with running(url, Path(name)) as (ann, used), running(url, Path(name)) as (_, idle):
             began = time.monotonic()
@@ -131,7 +131,7 @@ def main() -> None:
                 time.sleep(EVERY_SECONDS)
         first, last = seen["used"][0][1], seen["used"][-1][1]
         print(
-            f"{minutes:.0f} minutes, {asked} commands, {orders} orders: from {first:.1f} to {last:.1f} MB, "
+            f"{minutes} minutes, {asked} commands, {orders} orders: from {first:.1f} to {last:.1f} MB, "
             f"{growth(seen['used']):+.1f} MB an hour after the first {WARM_MINUTES} minutes; "
             f"idle beside it {growth(seen['idle']):+.1f} MB an hour"
         )

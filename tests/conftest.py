@@ -20,6 +20,10 @@ for name in list(os.environ):
     if name.startswith(("TRADEHOOK_", "AIRFLOW_CONN_", "TELEGRAM_")) and name not in _OF_PROOFS:
         del os.environ[name]
 
+# A shell starts what runs in the background with Ctrl-C ignored, and so would be every command that is tried here.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(autouse=True)
 def _only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,8 +147,17 @@ def postgres():
     server.close()
 
 
-LONGEST = ("tests/client/desk/crash/", "tests/client/desk/storms/", "tests/client/cli/test_races.py")
-"""Run first: a file is one process's, and whoever begins the longest last lets the others wait for it."""
+LONGEST = (
+    "tests/client/desk/crash/",
+    "tests/stage/",
+    "tests/client/desk/storms/",
+    "tests/client/cli/test_races.py",
+    "tests/house/test_docs.py",
+    "tests/bot/test_restart.py",
+)
+"""Run first: a file is one process's, and whoever begins the longest last lets the others wait for it.
+
+The Makefile tells xdist to leave this order alone; it would begin with the files that have the most tests."""
 
 
 @pytest.hookimpl(trylast=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -27,12 +28,36 @@ FAULTS = [
     {"kind": "edge_html"},
     {"kind": "late_accept", "delay_seconds": 1},
 ]
-_BARRIER = """
-import sys, time, tradehook.cli.app, tradehook.client, tradehook.desk.submit, tradehook.desk.journal, alembic
-print("here", flush=True)
-sys.stdin.readline()
-tradehook.cli.app.run_app(sys.argv[1:])
+_STABLE = """
+import importlib, json, os, pkgutil, sys
+import alembic.command, httpx, tradehook
+
+for found in pkgutil.walk_packages(tradehook.__path__, "tradehook."):
+    if "migrations" not in found.name and not found.name.endswith("__main__"):
+        importlib.import_module(found.name)
+
+
+def child(number, race, gate):
+    os.environ.update(race["environment"])
+    for stream, name in ((0, os.devnull), (1, f"{race['folder']}/{number}.out"), (2, f"{race['folder']}/{number}.err")):
+        os.dup2(os.open(name, os.O_RDONLY if stream == 0 else os.O_WRONLY | os.O_CREAT), stream)
+    os.close(gate[1])
+    os.read(gate[0], 1)  # all begin when the gate is gone
+    tradehook.cli.app.run_app(race["words"])
+
+
+for line in sys.stdin:
+    race, gate = json.loads(line), os.pipe()
+    children = []
+    for number in range(race["processes"]):
+        if (pid := os.fork()) == 0:
+            child(number, race, gate)
+        children.append(pid)
+    os.close(gate[0])
+    os.close(gate[1])
+    print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]), flush=True)
 """
+"""Processes that have everything loaded, so that they are there at the same moment; each race forks its own."""
 
 
 ORDER = ("orders", "order", "place", "buy", "BTC/PYUSD", "0.0001")
@@ -64,8 +89,11 @@ def there(server, what: str) -> int:
     return ledger[what]
 
 
-def race(server, journal_url: str, fault: dict | None, *, processes: int = 4, deed: tuple[str, ...] = ORDER):
-    """Let processes that are ready go at once; returns (exit codes, how many appeared, what was printed)."""
+def race(stable, server, journal_url: str, fault: dict | None, *, processes: int = 4, deed: tuple[str, ...] = ORDER):
+    """Let processes that are ready go at once; returns (exit codes, how many appeared, what was printed).
+
+    A held answer ends by the request's own limit of 3 s; 30 s of it would only make the test long.
+    """
     what, *words = deed
     with Journal.open(journal_url) as journal:
         host = server.url.removeprefix("http://")
@@ -76,23 +104,20 @@ def race(server, journal_url: str, fault: dict | None, *, processes: int = 4, de
     if fault:
         server.fault(**{"path": f"/{what}", **fault})
     intent_id = f"race-{uuid.uuid4()}"
-    command = [sys.executable, "-c", _BARRIER, *words, "--intent-id", intent_id, "--yes", "--json"]
-    environment = {**os.environ, **server.environment, "TRADEHOOK_JOURNAL_URL": journal_url}
-    running = [
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    with tempfile.TemporaryDirectory() as folder:
+        codes = stable(
+            words=[*words, "--intent-id", intent_id, "--yes", "--json"],
+            environment={**server.environment, "TRADEHOOK_JOURNAL_URL": journal_url, "TRADEHOOK_TIMEOUT_SECONDS": "3"},
+            folder=folder,
+            processes=processes,
         )
-        for _ in range(processes)
-    ]
-    for process in running:
-        assert process.stdout.readline() == "here\n"
-    for process in running:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    printed = [process.communicate(timeout=120) for process in running]
+        printed = [
+            tuple(Path(folder, f"{number}.{stream}").read_text() for stream in ("out", "err"))
+            for number in range(processes)
+        ]
     if fault and fault["kind"] == "late_accept":
         time.sleep(fault["delay_seconds"] + 0.5)  # what comes late must have come before it is counted
-    return [process.returncode for process in running], there(server, what) - before, printed
+    return codes, there(server, what) - before, printed
 
 
 def check(fault, codes, orders, printed) -> None:
@@ -121,37 +146,47 @@ def server(start_sandbox):
     return start_sandbox("--rate-limit", "0")
 
 
-@pytest.fixture(autouse=True)
-def _short_patience(monkeypatch):
-    """A held answer ends by the request's own limit; 30 s of it would only make the test long."""
-    monkeypatch.setenv("TRADEHOOK_TIMEOUT_SECONDS", "3")
+@pytest.fixture(scope="module")
+def stable():
+    """Starts races: processes that all begin at once. Returns their exit codes."""
+    parent = subprocess.Popen([sys.executable, "-c", _STABLE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def start(**race):
+        parent.stdin.write(json.dumps(race) + "\n")
+        parent.stdin.flush()
+        return json.loads(parent.stdout.readline())
+
+    yield start
+    parent.stdin.close()
+    assert parent.wait(60) == 0
+    parent.stdout.close()
 
 
 @pytest.mark.parametrize(("deed", "fault"), [*every(ORDER, always=DOUBTFUL), *every(PAYOUT, always=LOST)])
-def test_four_processes_one_intent(server, tmp_path, fault, deed):
-    codes, made, printed = race(server, f"sqlite:///{tmp_path}/journal.db", fault, deed=deed)
+def test_four_processes_one_intent(stable, server, tmp_path, fault, deed):
+    codes, made, printed = race(stable, server, f"sqlite:///{tmp_path}/journal.db", fault, deed=deed)
     check(fault, codes, made, printed)
 
 
 @pytest.mark.parametrize(("deed", "fault"), [*every(ORDER, always=LOST), *every(PAYOUT, always=())])
-def test_four_processes_one_intent_on_a_server(server, postgres, fault, deed):
-    codes, made, printed = race(server, postgres.new_database(), fault, deed=deed)
+def test_four_processes_one_intent_on_a_server(stable, server, postgres, fault, deed):
+    codes, made, printed = race(stable, server, postgres.new_database(), fault, deed=deed)
     check(fault, codes, made, printed)
 
 
 @pytest.mark.parametrize(
     ("deed", "fault"), [*every(SIGNED_ORDER, always=DOUBTFUL), *every(SIGNED_TRANSFER, always=LOST)]
 )
-def test_four_processes_one_signature(server, tmp_path, fault, deed):
+def test_four_processes_one_signature(stable, server, tmp_path, fault, deed):
     """Two steps: doubt about either is resolved, so there is exactly one."""
-    codes, made, _ = race(server, f"sqlite:///{tmp_path}/journal.db", fault, deed=deed)
+    codes, made, _ = race(stable, server, f"sqlite:///{tmp_path}/journal.db", fault, deed=deed)
     expected = ([3] * 4, 0) if fault and fault["kind"] == "edge_html" else ([0] * 4, 1)
     assert (codes, made) == expected
 
 
 @pytest.mark.parametrize(("deed", "fault"), [*every(SIGNED_ORDER, always=LOST), *every(SIGNED_TRANSFER, always=())])
-def test_four_processes_one_signature_on_a_server(server, postgres, fault, deed):
-    codes, made, _ = race(server, postgres.new_database(), fault, deed=deed)
+def test_four_processes_one_signature_on_a_server(stable, server, postgres, fault, deed):
+    codes, made, _ = race(stable, server, postgres.new_database(), fault, deed=deed)
     assert (codes, made) == ([0] * 4, 1)
 
 
@@ -160,13 +195,14 @@ def test_four_processes_one_signature_on_a_server(server, postgres, fault, deed)
 @pytest.mark.parametrize("deed", [ORDER, PAYOUT], ids=["order", "payout"])
 def test_two_hundred_races_under_every_fault(server, tmp_path, deed, place, request):
     """The same by the hundred, with a figure at the end."""
+    stable = request.getfixturevalue("stable")
     doubles = unknowns = 0
     rounds = 200
     database = request.getfixturevalue("postgres") if place == "postgres" else None
     for number in range(rounds):
         fault = FAULTS[number % len(FAULTS)]
         url = database.new_database() if database else f"sqlite:///{tmp_path}/journal{number}.db"
-        codes, made, printed = race(server, url, fault, processes=2 + number % 3, deed=deed)
+        codes, made, printed = race(stable, server, url, fault, processes=2 + number % 3, deed=deed)
         check(fault, codes, made, printed)
         doubles += made > 1
         unknowns += 4 in codes

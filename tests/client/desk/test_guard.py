@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -45,6 +46,7 @@ def refused(desk, order, name, **more) -> GuardRefused:
 # --- caps under racing processes --------------------------------------------------------------------------------
 
 WORKER = """
+import json
 import sys
 from decimal import Decimal
 from sqlalchemy import update
@@ -58,69 +60,82 @@ from tradehook.errors import GuardRefused
 from tradehook.models import SizedOrder
 from datetime import UTC, datetime
 
-url, number, locked, orders = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "locked", int(sys.argv[4])
+number = int(sys.argv[1])
 order = SizedOrder(
     base="BTC", quote="PYUSD", side="buy", quantity="10", unit="quote", typed="$10", reference_price="100"
 )
-journal = Journal.open(url)
 
 def step(word):
     print(word, flush=True)
-    sys.stdin.readline()
+    if not sys.stdin.readline():
+        sys.exit("whoever raced us is gone")
 
-intents = []
-for each in range(orders):
-    intent, _ = journal.prepare(
-        f"w{number}-{each}", kind="order", exchange="true_markets", host="h", environment="sandbox", account="main",
-        source="test", asked={"n": each},
-    )
-    intents.append(journal.settle(intent, order.to_dict()))
-step("ready")
-for intent in intents:
-    try:
-        if locked:
-            journal.start(intent, to=State.SENDING, owner=this_owner(), account_id="me", ground=Ground())
-            continue
-        with reading(journal.engine) as connection:
-            aside = reserve(connection, intent, account_id="me", ground=Ground())
-    except GuardRefused:
-        aside = None
-    if not locked:
-        step("looked")
-        if aside is not None:
-            with writing(journal.engine) as connection:
-                connection.execute(update(INTENT).where(INTENT.c.intent_id == intent.intent_id).values(
-                    state="SENDING", account_id="me", owner=this_owner(), notional=str(aside),
-                    sending_at=iso(datetime.now(UTC)),
-                ))
-        step("sent")
-journal.close()
-step("done")
+def race(url, locked, orders):
+    journal = Journal.open(url)
+    intents = []
+    for each in range(orders):
+        intent, _ = journal.prepare(
+            f"w{number}-{each}", kind="order", exchange="true_markets", host="h", environment="sandbox",
+            account="main", source="test", asked={"n": each},
+        )
+        intents.append(journal.settle(intent, order.to_dict()))
+    step("ready")
+    for intent in intents:
+        try:
+            if locked:
+                journal.start(intent, to=State.SENDING, owner=this_owner(), account_id="me", ground=Ground())
+                continue
+            with reading(journal.engine) as connection:
+                aside = reserve(connection, intent, account_id="me", ground=Ground())
+        except GuardRefused:
+            aside = None
+        if not locked:
+            step("looked")
+            if aside is not None:
+                with writing(journal.engine) as connection:
+                    connection.execute(update(INTENT).where(INTENT.c.intent_id == intent.intent_id).values(
+                        state="SENDING", account_id="me", owner=this_owner(), notional=str(aside),
+                        sending_at=iso(datetime.now(UTC)),
+                    ))
+            step("sent")
+    journal.close()
+    step("done")
+
+for line in sys.stdin:
+    race(*json.loads(line))
 """
 
 
-def race(url: str, *, locked: bool, orders: int) -> None:
-    """Eight processes that all begin every step at once."""
-    workers = [
+@pytest.fixture(scope="module")
+def racers():
+    """Eight processes that race as often as they are told to."""
+    started = [
         subprocess.Popen(
-            [sys.executable, "-c", WORKER, url, str(number), "locked" if locked else "unlocked", str(orders)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [sys.executable, "-c", WORKER, str(number)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         for number in range(8)
-    ]  # fmt: skip
-    try:
-        for word in ["ready", *(() if locked else ("looked", "sent") * orders), "done"]:
-            assert [worker.stdout.readline().strip() for worker in workers] == [word] * 8
-            for worker in workers:
-                worker.stdin.write("go\n")
-                worker.stdin.flush()
-        assert [worker.wait(60) for worker in workers] == [0] * 8
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.stdin.close()
-            worker.stdout.close()
-            worker.wait()
+    ]
+    yield started
+    for worker in started:
+        worker.stdin.close()
+    ends = [worker.wait(60) for worker in started]
+    for worker in started:
+        worker.stdout.close()
+    assert ends == [0] * 8
+
+
+def race(racers, url: str, *, locked: bool, orders: int) -> None:
+    """All of them begin every step at once."""
+
+    def say(line: str) -> None:
+        for worker in racers:
+            worker.stdin.write(line + "\n")
+            worker.stdin.flush()
+
+    say(json.dumps([url, locked, orders]))
+    for word in ["ready", *(() if locked else ("looked", "sent") * orders), "done"]:
+        assert [worker.stdout.readline().strip() for worker in racers] == [word] * 8
+        say("go")
 
 
 def reserved(journal) -> Decimal:
@@ -128,19 +143,19 @@ def reserved(journal) -> Decimal:
 
 
 @pytest.mark.parametrize(("field", "cap"), [("day", 250), ("hour", 250), ("in_flight", 25), ("orders_hour", 25)])
-def test_eight_racing_processes_never_overspend_a_cap(tmp_path, store, field, cap):
+def test_eight_racing_processes_never_overspend_a_cap(racers, tmp_path, store, field, cap):
     url = store(tmp_path)
     with Journal.open(url) as journal:
         journal.limits.set("h", "me", Limits(unknowns=None, **{field: cap}), by="test")
-        race(url, locked=True, orders=6)  # 480 is wanted
+        race(racers, url, locked=True, orders=6)  # 480 is wanted
         assert reserved(journal) == 250
 
 
-def test_without_the_lock_the_same_race_overspends(tmp_path, store):
+def test_without_the_lock_the_same_race_overspends(racers, tmp_path, store):
     url = store(tmp_path)
     with Journal.open(url) as journal:
         journal.limits.set("h", "me", Limits(unknowns=None, day=50), by="test")
-        race(url, locked=False, orders=2)
+        race(racers, url, locked=False, orders=2)
         assert reserved(journal) == 80
 
 
