@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
-    from tradehook.models import Balance, Quote, SizedOrder
+    from tradehook.models import Balance, ChainQuote, Quote, SizedOrder
     from tradehook_bot.settings import BotSettings
 
 _CENT = Decimal("0.01")
@@ -36,6 +36,8 @@ class Terms:
     notional: Decimal
     fee: Decimal | None
     """Estimated from a rate seen in practice; `None` where none is known."""
+    chain_quote: ChainQuote | None = None
+    """What an order on a chain would do, by its preview; the price above then has the fee in it."""
 
     @classmethod
     def of(cls, sized: SizedOrder, quote: Quote, *, fee_rate: Decimal | None) -> Terms:
@@ -85,21 +87,30 @@ def check_funds(terms: Terms, balances: Sequence[Balance], *, command: str, show
     Raises:
         InvalidInput: says what is there and what is needed.
     """
-    sized = terms.sized
-    symbol, needed = (sized.quote, terms.notional) if terms.is_buy else (sized.base, terms.base_quantity)
-    there = available(symbol, balances)
+    needed = terms.notional if terms.is_buy else terms.base_quantity
+    check_pays(terms.sized, needed, balances, command=command, shows_holdings=shows_holdings)
+
+
+def check_pays(
+    sized: SizedOrder, needed: Decimal, balances: Sequence[Balance], *, command: str, shows_holdings: bool = True
+) -> None:
+    """The same where it is known already how much leaves. On a chain the fee is in that."""
+    is_buy = sized.side is Side.BUY
+    symbol = sized.quote if is_buy else sized.base
+    there = available(symbol, balances, chain=sized.chain)
     if needed > there:
-        what = "costs" if terms.is_buy else "sells"
+        what = "costs" if is_buy else "sells"
+        where = f" on {sized.chain}" if sized.chain else ""
         raise InvalidInput(
-            f"This {what} {_money(needed, symbol)}{' and a fee' if terms.is_buy else ''}, and "
-            f"{_money(there, symbol) if shows_holdings else 'less'} is available.",
-            suggestions=(f"/{command} {sized.base} max",) if there else (),
+            f"This {what} {_money(needed, symbol)}{' and a fee' if is_buy and not where else ''}, and "
+            f"{_money(there, symbol) if shows_holdings else 'less'} is available{where}.",
+            suggestions=(f"/{command} {sized.base} max{where}",) if there else (),
         )
 
 
-def available(symbol: str, balances: Sequence[Balance]) -> Decimal:
-    """What the exchange itself holds of this for us, and is free."""
-    return sum((row.available for row in balances if row.symbol == symbol and row.chain is None), Decimal(0))
+def available(symbol: str, balances: Sequence[Balance], *, chain: str | None = None) -> Decimal:
+    """What is free of this: of what the exchange itself holds for us, or of what stands on a chain."""
+    return sum((row.available for row in balances if row.symbol == symbol and row.chain == chain), Decimal(0))
 
 
 def body(
@@ -117,12 +128,12 @@ def body(
     """The whole question as HTML."""
     sized = terms.sized
     lines = [
-        f"{text(account)} at {text(exchange)}, {text(sized.market)}",
+        f"{text(account)} at {text(exchange)}, {text(sized.market)}{f' on {text(sized.chain)}' if sized.chain else ''}",
         *(text(note) for note in notes),
         bold(f"{render.deed(sized)}{'' if sized.price is not None else ' at the market price'}?"),
         *(text(line) for line in _sizing(sized)),
         "",
-        *(text(line) for line in (_limit_prices(terms) if sized.price is not None else _market_prices(terms))),
+        *(text(line) for line in _prices(terms)),
         *((text(_after(terms, balances)),) if shows_holdings else ()),
         *(text(line) for line in _warnings(terms, balances)),
     ]
@@ -150,6 +161,25 @@ def _sizing(sized: SizedOrder) -> list[str]:
     if typed.kind == str(sized.unit) and typed.value == sized.quantity:
         return []
     return [f"Typed {typed}, sends {render.quantity(sized.quantity, sized.quantity_asset)}"]
+
+
+def _prices(terms: Terms) -> list[str]:
+    if terms.chain_quote is not None:
+        return _chain_prices(terms, terms.chain_quote)
+    return _limit_prices(terms) if terms.sized.price is not None else _market_prices(terms)
+
+
+def _chain_prices(terms: Terms, found: ChainQuote) -> list[str]:
+    sized = terms.sized
+    got = (terms.base_quantity, sized.base) if terms.is_buy else (terms.notional, sized.quote)
+    fee = "not told by the exchange" if found.fee is None else _money(found.fee, found.fee_asset or sized.quote)
+    return [
+        f"{'Gets' if terms.is_buy else 'Brings'}: {render.about(*got)}",
+        f"Price: {render.price(terms.quote.price)} {sized.quote}, with the fee",
+        f"Fee: {fee}",
+        f"Contract: {sized.base_address or 'not told'} on {sized.chain}",
+        "Prepared at the exchange; nothing is signed yet.",
+    ]
 
 
 def _market_prices(terms: Terms) -> list[str]:
@@ -189,7 +219,7 @@ def _cost(terms: Terms, word: str) -> str:
 
 def _after(terms: Terms, balances: Sequence[Balance]) -> str:
     sized = terms.sized
-    base, quote = available(sized.base, balances), available(sized.quote, balances)
+    base, quote = (available(symbol, balances, chain=sized.chain) for symbol in (sized.base, sized.quote))
     if sized.price is not None:
         # While it waits, what it will pay with is held and what it will get is not there yet.
         left = (quote - terms.total, sized.quote) if terms.is_buy else (base - terms.base_quantity, sized.base)
@@ -203,7 +233,7 @@ def _after(terms: Terms, balances: Sequence[Balance]) -> str:
 
 
 def _warnings(terms: Terms, balances: Sequence[Balance]) -> list[str]:
-    if terms.is_buy and terms.total > available(terms.sized.quote, balances):
+    if terms.is_buy and terms.total > available(terms.sized.quote, balances, chain=terms.sized.chain):
         return ["The fee may not be covered by what is available; the exchange may then say no."]
     return []
 

@@ -31,7 +31,7 @@ async def find_market(client: AsyncClient, typed: str, *, retry: str, elsewhere:
         client: the account.
         typed: `BTC`, `btc/pyusd`.
         retry: the chat command with another `{market}`, for what was perhaps meant.
-        elsewhere: the command line for what is on chain, with `{market}` and `{chain}` to be filled in.
+        elsewhere: the command for what is on a chain, with `{market}` to be filled in.
 
     Raises:
         InvalidInput: there is none of that name; offers what was perhaps meant, or where the asset is.
@@ -44,8 +44,7 @@ async def find_market(client: AsyncClient, typed: str, *, retry: str, elsewhere:
         return base, quote
     there = places(assets, base, chain_quote=capabilities.chain_quote)
     if there:
-        market = f"{base}/{capabilities.chain_quote}"
-        raise on_chain(elsewhere.format(market=market, chain=there[0].chain), there=there, retry=retry)
+        raise on_chain(there, chain_quote=capabilities.chain_quote, command=elsewhere)
     raise _nothing_called(base, assets, listed, chain_quote=capabilities.chain_quote, retry=retry)
 
 
@@ -70,40 +69,68 @@ def places(assets: Sequence[Asset], symbol: str, *, chain_quote: str) -> list[As
     return sorted(found, key=lambda asset: (asset.chain or "", asset.address or "")) if symbol != chain_quote else []
 
 
-def on_chain(command: str, *, there: Sequence[Asset], retry: str = "") -> InvalidInput:
-    """The error for an order that only the command line can place so far: where the asset is, each with its address."""
+def on_chain(there: Sequence[Asset], *, chain_quote: str, command: str) -> InvalidInput:
+    """The error for a name that only chains have: where it is, whole addresses, and a button for each."""
     symbol = there[0].symbol
-    where = " and ".join(f"{asset.chain} ({asset.address or 'no address'})" for asset in there)
-    several = len({asset.chain for asset in there}) > 1
-    offers = tuple(_offer(asset, retry) for asset in there) if several and retry else ()
     return InvalidInput(
-        f"{symbol} is on chain: {where}. It is not what the exchange itself trades, and on-chain orders cannot be "
-        f"given in chat yet. On the machine: {command}",
+        f"{symbol} is on chain: {_where(there)}. It is not what the exchange itself trades. There it is "
+        f"{symbol}/{chain_quote}, and what it comes to is told by an order that is prepared and not signed:",
         needs_example=False,
-        offers=offers,
+        offers=tuple(_offer(asset, command) for asset in there),
     )
 
 
-async def on_that_chain(client: AsyncClient, symbol: str, *, chain: str, command: str) -> InvalidInput:
-    """The same where the person named the chain; says so where nothing of that name is there."""
+async def find_on_chain(client: AsyncClient, typed: str, *, chain: str) -> tuple[str, str]:
+    """Base and quote of what is traded on a chain under this name.
+
+    Raises:
+        InvalidInput: nothing of that name is there, or it is paid with something else.
+    """
+    paid_with = client.exchange.spec.capabilities.chain_quote
+    symbol, quote = parse_market(typed, default_quote=paid_with)
+    assets = [asset async for asset in client.list_assets()]
+    if not any(asset.chain == chain for asset in places(assets, symbol, chain_quote=paid_with)):
+        known = sorted({asset.symbol for asset in assets if asset.chain == chain and asset.symbol != paid_with})
+        raise InvalidInput(f"There is no {symbol} on {chain}. It has {', '.join(known)}.", needs_example=False)
+    if quote != paid_with:
+        raise InvalidInput(f"On {chain}, {symbol} is paid with {paid_with}, not with {quote}.", needs_example=False)
+    return symbol, quote
+
+
+async def told_by_preview(client: AsyncClient, symbol: str, *, chain: str, command: str) -> InvalidInput:
+    """The error for who asks for a quote of something on a chain, where only an order tells a price."""
     quote = client.exchange.spec.capabilities.chain_quote
     assets = [asset async for asset in client.list_assets()]
     there = [asset for asset in places(assets, symbol, chain_quote=quote) if asset.chain == chain]
-    if there:
-        return on_chain(command, there=there)
-    known = sorted({asset.symbol for asset in assets if asset.chain == chain and asset.symbol != quote})
-    return InvalidInput(f"There is no {symbol} on {chain}. It has {', '.join(known)}.", needs_example=False)
+    return on_chain(there, chain_quote=quote, command=command)
+
+
+async def namesakes(client: AsyncClient, symbol: str, *, command: str) -> tuple[str, ...]:
+    """What to say of assets on chains that are called as one at the exchange is: nothing where there are none."""
+    assets = [asset async for asset in client.list_assets()]
+    return also_there(assets, symbol, chain_quote=client.exchange.spec.capabilities.chain_quote, command=command)
+
+
+def also_there(assets: Sequence[Asset], symbol: str, *, chain_quote: str, command: str) -> tuple[str, ...]:
+    """The same of assets that are known."""
+    there = places(assets, symbol, chain_quote=chain_quote)
+    if not there:
+        return ()
+    typed = f"{command.format(market=symbol)} on {there[0].chain}"
+    return (f"This is {symbol} at the exchange. {symbol} on {_where(there)} is something else: {typed}",)
+
+
+def _where(there: Sequence[Asset]) -> str:
+    return " and ".join(f"{asset.chain} ({asset.address or 'no address'})" for asset in there)
 
 
 def take_chain(words: Sequence[str], chains: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
-    """The words without `on solana` (or `solana` alone) at their end, and the chain."""
-    rest = list(words)
-    if not rest or rest[-1].lower() not in chains:
-        return tuple(rest), None
-    chain = rest.pop().lower()
-    if rest and rest[-1].lower() in _CHAIN_WORDS:
-        rest.pop()
-    return tuple(rest), chain
+    """The words without `on solana`, wherever it stands, or `solana` alone at their end; and the chain."""
+    for at, word in enumerate(words[1:], start=1):
+        is_named = words[at - 1].lower() in _CHAIN_WORDS
+        if word.lower() in chains and (is_named or at == len(words) - 1):
+            return (*words[: at - is_named], *words[at + 1 :]), word.lower()
+    return tuple(words), None
 
 
 def _nothing_called(

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from tradehook.amounts import Amount
 from tradehook.errors import InvalidOrder
 from tradehook.models import NewOrder, SizedOrder, Unit
-from tradehook_bot import cards, questions
+from tradehook_bot import cards, on_chain, questions
 from tradehook_bot.deeds import asking, journalled
 from tradehook_bot.deeds.kind import Kind
 from tradehook_bot.questions import OrderAsked
 from tradehook_bot.replies import bold, text
 
 if TYPE_CHECKING:
-    from tradehook.models import Quote
+    from tradehook.desk.previews import Preview
     from tradehook_bot.accounts import Account
     from tradehook_bot.context import House
     from tradehook_bot.proposals import Proposal
@@ -31,21 +31,26 @@ _PRICE_SECONDS = 15.0
 
 async def carry_out(house: House, account: Account, proposal: Proposal) -> None:
     """The confirmed question has led to an order, or to a new question. Raises when it has not."""
-    asked = proposal.read(OrderAsked)
-    if await _is_still_good(house, account, proposal, asked):
-        await _place(house, account, proposal, asked.sized)
+    asked = await _still_good(house, account, proposal, proposal.read(OrderAsked))
+    if asked is not None:
+        await _place(house, account, proposal, asked)
 
 
-async def _is_still_good(house: House, account: Account, proposal: Proposal, asked: OrderAsked) -> bool:
-    """Whether it may be sent as confirmed; if not, the person has been told or asked again."""
+async def _still_good(house: House, account: Account, proposal: Proposal, asked: OrderAsked) -> OrderAsked | None:
+    """What may be sent as confirmed; `None` where the person has been asked again."""
     await questions.check_open(house)
-    if asked.good_until_price is None:
-        return True
+    if asked.good_until_price is None or on_chain.is_still_young(account, asked):
+        return asked
+    shown: Preview | None = None
     async with asyncio.timeout(_PRICE_SECONDS):
-        quote = await questions.current_price(account, asked.sized)
-    if not _is_worse(quote, asked.good_until_price, is_buy=asked.sized.side == "buy"):
-        return True
-    note = cards.drift_note(asked.shown_price or asked.good_until_price, quote.price)
+        if asked.sized.chain is None:
+            price = (await questions.current_price(account, asked.sized)).price
+        else:
+            shown = await on_chain.preview(account, asked.sized, user_id=proposal.user_id)
+            price = shown.quote.price_of(asked.sized.side)
+    if not on_chain.is_worse(price, asked.good_until_price, side=asked.sized.side):
+        return asked if shown is None else asked.model_copy(update={"preview_id": shown.preview_id})
+    note = cards.drift_note(asked.shown_price or asked.good_until_price, price)
     # The new question first: if it cannot be asked, the person hears that nothing was sent.
     await questions.ask_sized(
         house,
@@ -54,20 +59,22 @@ async def _is_still_good(house: House, account: Account, proposal: Proposal, ask
         where=proposal.where,
         typed=proposal.typed,
         notes=(note,),
+        shown=shown,
     )
     await asking.asked_again(house, proposal, note=f"{text(note)} Asked again below.")
-    return False
+    return None
 
 
-def _is_worse(quote: Quote, limit: Decimal, *, is_buy: bool) -> bool:
-    """Only what costs the person more counts; a better price needs no question."""
-    return quote.price > limit if is_buy else quote.price < limit
-
-
-async def _place(house: House, account: Account, proposal: Proposal, sized: SizedOrder) -> None:
+async def _place(house: House, account: Account, proposal: Proposal, asked: OrderAsked) -> None:
+    sized = asked.sized
     await journalled.begin(house, account, proposal, words=f"{bold('Submitting')}: {text(proposal.deed)}…")
     future = account.client.desk.start_order(
-        _as_order(sized), intent_id=proposal.proposal_id, source=f"chat:{proposal.user_id}", sized=sized
+        _as_order(sized),
+        intent_id=proposal.proposal_id,
+        source=f"chat:{proposal.user_id}",
+        sized=sized,
+        approve=on_chain.approval(asked),
+        preview=asked.preview_id,
     )
     try:
         # Shielded: whoever stops waiting does not stop the order.

@@ -6,17 +6,20 @@ import asyncio
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from pydantic import AwareDatetime
+
 from tradehook.desk import guard
 from tradehook.desk.questions import questions
 from tradehook.errors import GuardRefused
 from tradehook.models import SizedOrder, Value
 from tradehook.render import kept_words
-from tradehook_bot import cards
+from tradehook_bot import cards, on_chain
 from tradehook_bot.deeds import asking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tradehook.desk.previews import Preview
     from tradehook.models import NewOrder, Quote
     from tradehook_bot.accounts import Account
     from tradehook_bot.context import House
@@ -33,9 +36,14 @@ class OrderAsked(Value):
     """The worst price at Confirm that needs no new question; `None` for a limit order, which has its own."""
     worth: Decimal | None = None
     """What it came to when it was asked, in its quote; `None` in rows of a version that did not say."""
+    preview_id: str | None = None
+    """The preview that was shown of an order on a chain."""
+    prepared_at: AwareDatetime | None = None
 
 
-async def ask(house: House, account: Account, order: NewOrder, *, where: Where, typed: str) -> None:
+async def ask(
+    house: House, account: Account, order: NewOrder, *, where: Where, typed: str, notes: Sequence[str] = ()
+) -> None:
     """Ask whether this order shall be placed in this account.
 
     Raises:
@@ -46,7 +54,7 @@ async def ask(house: House, account: Account, order: NewOrder, *, where: Where, 
     await check_open(house)
     await guard.check(account.client.exchange, limits=house.journal.limits)
     sized = await account.client.size_order(order)
-    await ask_sized(house, account, sized, where=where, typed=typed)
+    await ask_sized(house, account, sized, where=where, typed=typed, notes=notes)
 
 
 async def ask_sized(
@@ -57,6 +65,7 @@ async def ask_sized(
     where: Where,
     typed: str,
     notes: Sequence[str] = (),
+    shown: Preview | None = None,
 ) -> None:
     """The same for an order whose quantity is settled.
 
@@ -67,6 +76,7 @@ async def ask_sized(
         where: who may answer, and where.
         typed: the command, to be shown when it has to be given again.
         notes: what to say before the question.
+        shown: a young preview of it, if there is one already.
 
     Raises:
         InvalidInput: the account clearly cannot pay it.
@@ -74,10 +84,18 @@ async def ask_sized(
         TradehookError: the exchange could not be asked.
     """
     capabilities = account.spec.capabilities
-    quote, balances = await asyncio.gather(current_price(account, sized), account.client.balances())
-    terms = cards.Terms.of(sized, quote, fee_rate=capabilities.fee_rate_observed)
     shows_holdings = await house.shows_holdings(where)
-    cards.check_funds(terms, balances, command=str(sized.side), shows_holdings=shows_holdings)
+    if sized.chain is None:
+        quote, balances = await asyncio.gather(current_price(account, sized), account.client.balances())
+        terms = cards.Terms.of(sized, quote, fee_rate=capabilities.fee_rate_observed)
+        cards.check_funds(terms, balances, command=str(sized.side), shows_holdings=shows_holdings)
+    else:
+        balances = await account.client.balances()
+        # Before the exchange makes an order of it; and that as late as can be, since it ages.
+        cards.check_pays(sized, sized.quantity, balances, command=str(sized.side), shows_holdings=shows_holdings)
+        shown = shown or await on_chain.preview(account, sized, user_id=where.user_id)
+        terms = on_chain.terms_of(shown)
+        quote = terms.quote
     exchange = account.client.exchange
     account_id = await exchange.account_id()
     odd = await house.store.do(
@@ -91,6 +109,8 @@ async def ask_sized(
         good_until_price=cards.good_until(sized, quote, tolerance_percent=tolerance),
         # A sale far below the market trades at the market, whatever its limit says.
         worth=max(terms.notional, terms.base_quantity * quote.price),
+        preview_id=shown.preview_id if shown is not None else None,
+        prepared_at=shown.asked_at if shown is not None else None,
     )
     if needs_code(house, asked):
         above = f"{house.settings.step_up(house.environment):f} {sized.quote}"

@@ -273,6 +273,10 @@ class ChainQuote(Value):
     fee_asset: str | None
     issues: tuple[str, ...] = ()
 
+    def price_of(self, side: Side) -> Decimal:
+        """What one of the base costs or brings, the fee included; in the other asset."""
+        return self.quantity / self.output if side is Side.BUY else self.output / self.quantity
+
 
 class Order(Value):
     """An order as the exchange tells it. What it does not tell is `None`, never a guess."""

@@ -314,11 +314,12 @@ def source_words(source: str) -> str:
 def deed_for(order: SizedOrder, *, base_quantity: Decimal, total: Decimal) -> str:
     """A deed with what it comes to, short enough for a button: `Buy 0.0100 BTC for 673.67`."""
     verb = "Buy" if order.side is Side.BUY else "Sell"
+    where = f" on {order.chain}" if order.chain else ""
     if order.price is not None:
         return f"{verb} {quantity(order.quantity, order.base)} at {price(order.price)}"
     if order.unit is Unit.BASE:
-        return f"{verb} {quantity(order.quantity, order.base)} for {bare_quantity(total, order.quote)}"
-    return f"{verb} {about(base_quantity, order.base)} for {bare_quantity(total, order.quote)}"
+        return f"{verb} {quantity(order.quantity, order.base)} for {bare_quantity(total, order.quote)}{where}"
+    return f"{verb} {about(base_quantity, order.base)} for {bare_quantity(total, order.quote)}{where}"
 
 
 def unknown_lines(deed_words: str, *, exchange: str, sent_at: datetime | None, intent_id: str) -> Sequence[str]:

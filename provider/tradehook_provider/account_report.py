@@ -167,7 +167,8 @@ def read_report(client: Client, *, account: str, since: datetime) -> AccountRepo
         at=datetime.now(UTC),
         since=since,
         held=sorted(held, key=lambda each: (-(each.value or Decimal(0)), each.balance.symbol)),
-        orders=[*client.list_orders(since=since)],
+        # What waits for a signature moves nothing: most of it was made only to see a price on a chain.
+        orders=[order for order in client.list_orders(since=since) if not order.awaits_signature],
         transfers=[*client.list_transfers(since=since)] if can_transfer else None,
         in_doubt=len(client.desk.journal.doubts.list(exchange.host, account_id=run(exchange.account_id()))),
     )

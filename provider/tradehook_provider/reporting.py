@@ -128,18 +128,16 @@ def _stuck_orders(desk: Desk, *, before: datetime) -> list[Stuck]:
 
 def _stuck_intents(desk: Desk, kind: str, *, account_id: str | None, before: datetime) -> list[Stuck]:
     """Those of the journal, as they were last seen."""
-    from tradehook.render import order_line, transfer_line
+    from tradehook.made_words import line_of
 
     found = []
     for intent in desk.journal.open_orders(desk.exchange.host, account_id=account_id, kind=kind):
         if intent.created_at >= before or intent.exchange_id is None:
             continue
-        says, step = f"Open: {kind} {intent.exchange_id}", f"tradehook intents show {intent.intent_id}"
-        if intent.last_order is not None:
-            says, step = order_line(intent.last_order), f"tradehook order cancel {intent.exchange_id}"
-        elif intent.last_transfer is not None:
-            says = transfer_line(intent.last_transfer)
-        found.append(Stuck(kind, intent.exchange_id, intent.intent_id, says, intent.created_at, step))
+        says = line_of(intent.made) if intent.made is not None else f"Open: {kind} {intent.exchange_id}"
+        is_order = intent.last_order is not None
+        step = f"order cancel {intent.exchange_id}" if is_order else f"intents show {intent.intent_id}"
+        found.append(Stuck(kind, intent.exchange_id, intent.intent_id, says, intent.created_at, f"tradehook {step}"))
     return found
 
 
@@ -163,14 +161,13 @@ def trouble_lines(trouble: Trouble, *, account: str, now: datetime) -> list[str]
 
 
 def completion_line(completion: Mapping[str, Any], intent: Intent | None) -> str:
-    """An order or transfer that ended, in one line with who asked for it; from the event alone where that is all."""
-    from tradehook.render import order_line, source_words, transfer_line
+    """What ended, in one line with who asked for it; from the event alone where that is all."""
+    from tradehook.made_words import line_of
+    from tradehook.render import source_words
 
     source = f" ({source_words(intent.source)})" if intent else ""
-    if intent is not None and intent.last_order is not None:
-        return f"{order_line(intent.last_order)}{source}"
-    if intent is not None and intent.last_transfer is not None:
-        return f"{transfer_line(intent.last_transfer)}{source}"
+    if intent is not None and intent.made is not None:
+        return f"{line_of(intent.made)}{source}"
     kind = str(completion.get("kind", "order"))
     return f"{kind.capitalize()} {completion.get(f'{kind}_id')}: {completion.get('status')}{source}"
 

@@ -193,14 +193,9 @@ _WORDS = {
 
 def line_of(made: Order | Transfer | FuturesOrder) -> str:
     """An order, a transfer or a futures order in one line that begins with the fact."""
-    from tradehook.futures import FuturesOrder
-    from tradehook.futures_words import futures_line
-    from tradehook.models import Order
-    from tradehook.render import order_line, transfer_line
+    from tradehook import made_words
 
-    if isinstance(made, Order):
-        return order_line(made)
-    return futures_line(made) if isinstance(made, FuturesOrder) else transfer_line(made)
+    return made_words.line_of(made)
 
 
 def word_in(event: Any, *, id_name: str, made_id: str, words: Collection[str]) -> str:

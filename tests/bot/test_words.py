@@ -46,6 +46,7 @@ JWT = "eyJhbGciOiJFUzI1NiJ9.eyJ1aWQiOiIxIn0.c2lnbmF0dXJl"
         ("BTC 0.01 limit 64000", "BTC", "0.01", "64000", None),
         ("0.01 BTC at $64000", "BTC", "0.01", "64000", None),
         ("SOL $50 on solana", "SOL", "$50", None, "solana"),
+        ("SOL on Solana $50", "SOL", "$50", None, "solana"),
         ("CBBTC max base", "CBBTC", "max", None, "base"),
     ],
 )

@@ -65,7 +65,7 @@ def test_no_binary_floats_where_money_is():
 def test_only_the_desk_sends_writes():
     """`send_once` is the door for money: the session's own loop and the desk alone go through it."""
     callers = {_name(path) for path in SOURCES if ".send_once(" in path.read_text()}
-    desk = {"client/tradehook/desk/attempts.py", "client/tradehook/desk/signing.py"}
+    desk = {f"client/tradehook/desk/{name}.py" for name in ("attempts", "previews", "signing")}
     assert callers == {"client/tradehook/session.py", *desk}
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _SHOWN = 15
 _WHOLE_ID = 36
 _UUID = 32
+_MOST_DOUBTS = 1_000
 
 
 async def orders(ask: Ask) -> None:
@@ -92,8 +93,11 @@ async def open_orders(account: Account) -> list[Order]:
 
 async def unknowns(house: House, account: Account) -> Sequence[Intent]:
     """Intents of this account of which nobody knows whether their order exists."""
-    found = await house.store.do(house.journal.list, states=[State.UNKNOWN])
-    return [intent for intent in found if intent.kind != "plan" and house.account_of(intent) is account]
+    host = account.client.exchange.host
+    found = await house.store.do(
+        house.journal.list, states=[State.UNKNOWN], kinds=news.TOLD, host=host, limit=_MOST_DOUBTS
+    )
+    return [intent for intent in found if house.account_of(intent) is account]
 
 
 def handles(order: Order) -> str:

@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tradehook import render
-from tradehook.amounts import Amount, parse_asset_amount, parse_symbol
+from tradehook.amounts import Amount, parse_asset_amount
 from tradehook.errors import InvalidInput
 from tradehook.models import Side, Unit
-from tradehook_bot.markets import find_market, on_that_chain, take_chain
+from tradehook_bot.markets import find_market, find_on_chain, take_chain, told_by_preview
 from tradehook_bot.replies import bold, text
 from tradehook_bot.zones import clock
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _SAMPLE = Amount.quote(Decimal(1000))
 """What a bare `/quote BTC` is quoted for."""
-_ELSEWHERE = "tradehook order place buy {market} '$100' --chain {chain}"
 
 
 async def quote(ask: Ask) -> None:
@@ -31,11 +30,12 @@ async def quote(ask: Ask) -> None:
     words, chain = take_chain(ask.words, capabilities.chains)
     market, amount = read_words(words)
     client = ask.account.client
+    # On a chain one pays with dollars and sells coins; a price is told only of what one would really do.
+    preview = f"/{Side.SELL if amount.kind == 'base' else Side.BUY} {{market}} {amount}"
     if chain is not None:
-        symbol = parse_symbol(market.partition("/")[0])
-        line = _ELSEWHERE.format(market=f"{symbol}/{capabilities.chain_quote}", chain=chain)
-        raise await on_that_chain(client, symbol, chain=chain, command=line)
-    base, counter = await find_market(client, market, retry=f"/quote {{market}} {amount}", elsewhere=_ELSEWHERE)
+        base, _ = await find_on_chain(client, market, chain=chain)
+        raise await told_by_preview(client, base, chain=chain, command=preview)
+    base, counter = await find_market(client, market, retry=f"/quote {{market}} {amount}", elsewhere=preview)
     unit = Unit.BASE if amount.kind == "base" else Unit.QUOTE
     buying, selling = await asyncio.gather(
         *(

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tradehook.amounts import Amount, parse_asset_amount, parse_decimal, parse_duration, parse_symbol
+from tradehook.amounts import Amount, parse_asset_amount, parse_decimal, parse_duration
 from tradehook.errors import InvalidInput
 from tradehook.models import NewOrder, Side
 from tradehook_bot import questions
-from tradehook_bot.markets import find_market, on_that_chain
+from tradehook_bot.markets import find_market, find_on_chain, namesakes, take_chain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,6 @@ _GOOD_FOR = timedelta(days=7)
 _LONGEST = timedelta(days=90)
 _GOOD_WORD = "good"
 _LIMIT_WORDS = ("limit", "at", "@")
-_CHAIN_WORDS = ("on", "--chain")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +52,24 @@ async def _trade(ask: Ask, side: Side) -> None:
     account = ask.account
     capabilities = account.spec.capabilities
     wish = read_wish(ask.words, side=side, chains=capabilities.chains)
+    retry = retry_line(side, wish)
     if wish.chain is not None:
-        symbol = parse_symbol(wish.market.partition("/")[0])
-        market = f"{symbol}/{capabilities.chain_quote}"
-        line = cli_line(side, wish).format(market=market, chain=wish.chain)
-        raise await on_that_chain(account.client, symbol, chain=wish.chain, command=line)
-    base, quote = await find_market(
-        account.client, wish.market, retry=retry_line(side, wish), elsewhere=cli_line(side, wish)
-    )
+        base, quote = await find_on_chain(account.client, wish.market, chain=wish.chain)
+        notes: tuple[str, ...] = ()
+    else:
+        base, quote = await find_market(account.client, wish.market, retry=retry, elsewhere=retry)
+        notes = await namesakes(account.client, base, command=retry)
     lasts = (wish.good_for or _GOOD_FOR) if wish.price is not None else None
-    order = NewOrder(base=base, quote=quote, side=side, amount=wish.amount, price=wish.price, good_for=lasts)
+    order = NewOrder(
+        base=base, quote=quote, side=side, amount=wish.amount, price=wish.price, chain=wish.chain, good_for=lasts
+    )
     try:
-        await questions.ask(ask.house, account, order, where=ask.where, typed=ask.text)
+        await questions.ask(ask.house, account, order, where=ask.where, typed=ask.text, notes=notes)
     except InvalidInput as error:
         # What is offered of a limit order may be another price, and a price is no amount.
         offers = error.details.get("suggestions", ()) if wish.price is None else ()
-        raise with_amounts(error, offers, command=f"/{side} {wish.market.upper()[:20]}") from None
+        where = f" on {wish.chain}" if wish.chain else ""
+        raise with_amounts(error, offers, command=f"/{side} {wish.market.upper()[:20]} {{amount}}{where}") from None
 
 
 def read_wish(words: Sequence[str], *, side: Side, chains: Sequence[str] = ()) -> Wish:
@@ -77,8 +78,8 @@ def read_wish(words: Sequence[str], *, side: Side, chains: Sequence[str] = ()) -
     Raises:
         InvalidInput: it cannot be read; `suggestions` are whole commands where one can be guessed.
     """
-    rest = list(words)
-    chain = _take_chain(rest, chains)
+    without, chain = take_chain(words, chains)
+    rest = list(without)
     good_for = _take_good(rest, side=side)
     price = _take_price(rest, side=side)
     if good_for is not None and price is None:
@@ -90,20 +91,12 @@ def read_wish(words: Sequence[str], *, side: Side, chains: Sequence[str] = ()) -
     if len(rest) > 2:
         raise InvalidInput(f"I do not understand {' '.join(rest[2:])[:40]!r}.")
     if len(rest) == 1:
-        raise _half_a_wish(rest[0], side=side)
+        raise _half_a_wish(rest[0], side=side, chain=chain)
     try:
         market, amount = parse_asset_amount(rest)
     except InvalidInput as error:
-        raise _with_whole_commands(error, rest, side=side, price=price) from None
+        raise _with_whole_commands(error, rest, side=side, price=price, chain=chain) from None
     return Wish(market=market, amount=amount, price=price, chain=chain, good_for=good_for)
-
-
-def cli_line(side: Side, wish: Wish) -> str:
-    """The command line that does the same on chain; `{market}` and `{chain}` are still to be filled in."""
-    if side is Side.BUY and wish.amount.kind == "base":
-        return "tradehook order place buy {market} '$100' --chain {chain} (what is bought there is sized in dollars)"
-    word = f"'{wish.amount}'" if wish.amount.kind == "quote" else str(wish.amount)
-    return f"tradehook order place {side} {{market}} {word} --chain {{chain}}"
 
 
 def retry_line(side: Side, wish: Wish) -> str:
@@ -120,20 +113,10 @@ def _tail(wish: Wish) -> str:
 
 
 def with_amounts(error: InvalidInput, offers: Sequence[str], *, command: str) -> InvalidInput:
-    """The same error; where it offers amounts, as whole commands that can be sent as they stand."""
+    """The same error; where it offers amounts, as whole commands: `command` with `{amount}` filled in."""
     if not offers or not all(offer[:1] in "$0123456789" and " " not in offer for offer in offers):
         return error
-    return InvalidInput(error.message, suggestions=tuple(f"{command} {offer}" for offer in offers))
-
-
-def _take_chain(rest: list[str], chains: Sequence[str]) -> str | None:
-    """Take `on solana` (or `solana` alone at the end) out of the words."""
-    if not rest or rest[-1].lower() not in chains:
-        return None
-    chain = rest.pop().lower()
-    if rest and rest[-1].lower() in _CHAIN_WORDS:
-        rest.pop()
-    return chain
+    return InvalidInput(error.message, suggestions=tuple(command.replace("{amount}", offer) for offer in offers))
 
 
 def _take_good(rest: list[str], *, side: Side) -> timedelta | None:
@@ -175,17 +158,17 @@ def _take_price(rest: list[str], *, side: Side) -> Decimal | None:
         raise InvalidInput(error.message, suggestions=offers) from None
 
 
-def _half_a_wish(word: str, *, side: Side) -> InvalidInput:
+def _half_a_wish(word: str, *, side: Side, chain: str | None) -> InvalidInput:
     if not word[:1].isalpha() or word.lower() == "max":
         return InvalidInput("Which asset?", suggestions=(f"/{side} BTC {word[:20]}",))
     symbol = word.upper()[:20]
-    return InvalidInput(
-        f"How much {symbol}?", suggestions=tuple(f"/{side} {symbol} {much}" for much in ("0.01", "$250", "50%"))
-    )
+    amounts = ("0.01", "$250", "50%") if chain is None else ("$50", "50%") if side is Side.BUY else ("0.5", "50%")
+    where = f" on {chain}" if chain else ""
+    return InvalidInput(f"How much {symbol}?", suggestions=tuple(f"/{side} {symbol} {much}{where}" for much in amounts))
 
 
 def _with_whole_commands(
-    error: InvalidInput, rest: Sequence[str], *, side: Side, price: Decimal | None
+    error: InvalidInput, rest: Sequence[str], *, side: Side, price: Decimal | None, chain: str | None
 ) -> InvalidInput:
     """The same error, its offers as commands that can be sent as they stand."""
     amounts = [offer for offer in error.details.get("suggestions", ()) if " " not in offer]
@@ -193,6 +176,7 @@ def _with_whole_commands(
     if asset is None or not amounts:
         return error
     tail = f" limit {price:f}" if price is not None else ""
+    tail += f" on {chain}" if chain else ""
     return InvalidInput(
         error.message, suggestions=tuple(f"/{side} {asset.upper()[:20]} {amount}{tail}" for amount in amounts)
     )

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 _WORDS = {
     "prepared": "asked for",
+    "preview": "the order of its preview is taken",
     "sending": "being sent",
     "executing": "being signed and sent",
     "created": "made at the exchange, waits for a signature",

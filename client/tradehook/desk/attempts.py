@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tradehook.desk import futures_deed, guard, reconcile, resting
+from tradehook.desk import futures_deed, guard, previews, reconcile, resting
 from tradehook.desk.fingerprint import is_two_phase
 from tradehook.desk.intents import SENDERS, Intent, State, error_from_dict, error_to_dict
 from tradehook.desk.reconcile import Patience, unknown
@@ -65,6 +65,8 @@ class Asked:
     """Whether nobody looks on: a scheduler, or a job."""
     resends: bool = False
     """Whether a market order that is proved absent may be sent again by itself."""
+    preview: str | None = None
+    """The preview whose order is signed, if it is still young."""
 
 
 class Attempts:
@@ -237,6 +239,7 @@ class Attempts:
                     "now. Nothing was sent.",
                     exchange=self.exchange.spec.name,
                 )
+            prepared = previews.claim(self, intent, deed, settled, preview_id=asked.preview, account_id=account_id)
         except TradehookError as error:
             self.journal.refuse(intent, error_to_dict(error))
             raise
@@ -247,7 +250,7 @@ class Attempts:
         if sending is None:
             return False  # another process was faster
         try:
-            created = session.understand(await session.send_once(request), write.read)
+            created = prepared or session.understand(await session.send_once(request), write.read)
         except TradehookError as error:
             await self._failed(sending, write, error, token=token, attempt=attempt)
             return True

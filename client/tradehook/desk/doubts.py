@@ -11,7 +11,7 @@ from tradehook.desk import generations
 from tradehook.desk.events import add_event
 from tradehook.desk.intents import IN_DOUBT, SENDERS, Intent, State, read_intent
 from tradehook.desk.schema import reading, writing
-from tradehook.desk.tables import INTENT
+from tradehook.desk.tables import INTENT, PREVIEW
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -42,13 +42,14 @@ class Doubts:
         return [intent for intent in found if intent.reads_as is State.UNKNOWN]
 
     def bound(self, host: str, ids: Sequence[str]) -> Collection[str]:
-        """Those of the exchange's ids that belong to an intent."""
+        """Those of the exchange's ids that came from here: they belong to an intent, or to a preview."""
         found: set[str] = set()
         with reading(self._engine) as connection:
             for start in range(0, len(ids), _AT_ONCE):
                 some = ids[start : start + _AT_ONCE]
-                query = select(INTENT.c.exchange_id).where(INTENT.c.host == host, INTENT.c.exchange_id.in_(some))
-                found.update(connection.execute(query).scalars())
+                for table in (INTENT, PREVIEW):
+                    query = select(table.c.exchange_id).where(table.c.host == host, table.c.exchange_id.in_(some))
+                    found.update(connection.execute(query).scalars())
         return found
 
     def keep(self, intent: Intent, evidence: Mapping[str, Any]) -> None:

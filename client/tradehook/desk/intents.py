@@ -132,6 +132,15 @@ class Intent:
         return self.owner is not None and is_alive(self.owner, sending_at=self.sending_at)
 
     @property
+    def is_left_unsigned(self) -> bool:
+        """Whether it was to be signed, and whoever prepared it is gone without doing so: nothing moves by itself."""
+        is_prepared = self.state in (State.SENDING, State.CREATED)
+        # What a look found to be so is PREPARED again, without an error.
+        is_abandoned = self.state is State.PREPARED and self.attempt > 0 and self.error is None
+        is_signed = (self.request or {}).get("chain") is not None
+        return is_signed and (is_prepared or is_abandoned) and not self.has_living_owner
+
+    @property
     def noun(self) -> str:
         """What people call it: `order`, `transfer`, `futures order`."""
         return "futures order" if self.kind == "futures" else self.kind

@@ -11,7 +11,7 @@ import json
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -22,9 +22,10 @@ from tradehook.desk.assets import Assets
 from tradehook.desk.destinations import Destinations
 from tradehook.desk.doubts import Doubts
 from tradehook.desk.events import add_event
-from tradehook.desk.intents import IN_DOUBT, PLACED, SENDERS, Intent, State, hash_of, iso, read_intent
+from tradehook.desk.intents import PLACED, Intent, State, hash_of, iso, read_intent
 from tradehook.desk.leases import Leases
 from tradehook.desk.limits import LimitsBook
+from tradehook.desk.listing import listed
 from tradehook.desk.proofs import Proofs
 from tradehook.desk.reserve import ground_of, reserve
 from tradehook.desk.schema import open_database, reading, upgrade, writing
@@ -40,9 +41,10 @@ if TYPE_CHECKING:
 
     from tradehook.desk.deeds import Made
     from tradehook.desk.events import Event
+    from tradehook.desk.listing import Which
     from tradehook.desk.worth import Ground
 
-NEWEST = "0004"
+NEWEST = "0005"
 
 
 class Journal:
@@ -191,16 +193,15 @@ class Journal:
             return self.get(beginning)
         return self.get(found[0])
 
-    def list(self, *, states: Sequence[State] = (), limit: int = 50) -> Sequence[Intent]:
-        """Intents, newest first. A state is what the row reads as, so `UNKNOWN` finds dead senders too."""
-        query = select(INTENT).order_by(INTENT.c.created_at.desc(), INTENT.c.intent_id)
-        if states:
-            read_so = {State.UNKNOWN: {*IN_DOUBT, *SENDERS}, State.ACCEPTED: {*PLACED}}
-            stored = {*states}.union(*(read_so.get(state, set()) for state in states))
-            query = query.where(INTENT.c.state.in_([str(state) for state in stored]))
-        with reading(self.engine) as connection:
-            found = [read_intent(row) for row in connection.execute(query.limit(limit if not states else None))]
-        return [intent for intent in found if not states or {intent.reads_as, intent.standing} & {*states}][:limit]
+    def list(self, *, states: Collection[State] = (), limit: int = 50, **which: Unpack[Which]) -> Sequence[Intent]:
+        """Intents, newest first. A state is what the row reads as, so `UNKNOWN` finds dead senders too.
+
+        Args:
+            states: how they stand; all where it is empty.
+            limit: how many at most.
+            **which: see `Which`.
+        """
+        return listed(self.engine, states=states, limit=limit, **which)
 
     def open_orders(self, host: str, *, account_id: str | None = None, kind: str = "order") -> Sequence[Intent]:
         """Accepted orders (or transfers) at this host that have not come to their end, oldest first.

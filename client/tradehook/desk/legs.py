@@ -107,7 +107,8 @@ class Legs:
             outcome = self._leg(number, leg, before=outcomes)
             outcomes.append(outcome)
             done = f" {order_line(outcome.order)}" if outcome.order else ""
-            self.tell(f"{number}. {leg.in_words()}: {outcome.note or outcome.state}.{done}")
+            said = (outcome.note or outcome.state).removesuffix(".")
+            self.tell(f"{number}. {leg.in_words()}: {said}.{done}")
         return tuple(outcomes)
 
     def _leg(self, number: int, leg: Leg, *, before: Sequence[LegOutcome]) -> LegOutcome:

@@ -277,8 +277,8 @@ def _end(desk: Desk, intent: Intent, outcomes: tuple[LegOutcome, ...]) -> State:
     if not problems:
         desk.journal.move(intent, State.ACCEPTED, what="done")
         return State.ACCEPTED
-    words = "; ".join(f"{outcome.leg.in_words()}: {outcome.note}" for outcome in problems)
-    error = Rejected(f"The rebalance was not carried out in full. {words}", exchange=intent.exchange)
+    words = "; ".join(f"{outcome.leg.in_words()}: {outcome.note.removesuffix('.')}" for outcome in problems)
+    error = Rejected(f"The rebalance was not carried out in full. {words}.", exchange=intent.exchange)
     for number, outcome in enumerate(outcomes, start=1):
         if outcome.note:
             desk.journal.note(intent.intent_id, f"leg {outcome.state}", {"leg": number, "note": outcome.note})

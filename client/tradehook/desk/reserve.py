@@ -56,13 +56,11 @@ def reserve(
         GuardRefused: one of the rules said no; names the rule, the limit, the figure, and when it frees again.
     """
     now = now or datetime.now(UTC)
-    lock_account(connection, intent.host, account_id)
     is_live = ground.is_live or intent.environment == "live"
-    limits = current(connection, intent.host, account_id)
-    if is_live and (limits is None or not limits.live):
-        raise live_is_off(intent.host, exchange=intent.exchange)
     settled = settled_from(intent.kind, intent.request) if intent.request and intent.kind != "plan" else None
-    trading.check(connection, host=intent.host, account_id=account_id, reduces=_reduces(settled))
+    limits = check_open(
+        connection, settled, host=intent.host, account_id=account_id, exchange=intent.exchange, is_live=is_live
+    )
     if settled is None:
         if limits is not None:
             raise GuardRefused("It is not settled what would be sent, so no limit can be looked at.", rule="worth")
@@ -92,6 +90,22 @@ def reserve(
         _check_transfer_money(others, limited, figure, is_live=is_live, now=now)
         _check_destination(connection, intent.host, settled, others, limited, figure=figure, is_live=is_live, now=now)
     return figure
+
+
+def check_open(
+    connection: Connection, settled: Settled | None, *, host: str, account_id: str, exchange: str, is_live: bool
+) -> Limits | None:
+    """The account's limits, where it may send this at all now; nobody else reserves for it until the transaction ends.
+
+    Raises:
+        GuardRefused: it is live and was not opened, or trading is frozen.
+    """
+    lock_account(connection, host, account_id)
+    limits = current(connection, host, account_id)
+    if is_live and (limits is None or not limits.live):
+        raise live_is_off(host, exchange=exchange)
+    trading.check(connection, host=host, account_id=account_id, reduces=_reduces(settled))
+    return limits
 
 
 def _since(limits: Limits, settled: Settled, *, now: datetime) -> datetime | None:

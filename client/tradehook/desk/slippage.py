@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tradehook.amounts import plain
 from tradehook.errors import GuardRefused, InvalidInput, TradehookError
-from tradehook.models import Side, Unit
+from tradehook.models import Side
 
 if TYPE_CHECKING:
     from tradehook.contract import Exchange
@@ -54,8 +54,7 @@ async def check_created(exchange: Exchange, sized: SizedOrder, created: Order) -
         raise GuardRefused(
             "Not signed: a slippage was given, and the exchange did not say what the order would get.", rule="slippage"
         )
-    expected = quote.quantity / quote.output if sized.unit is Unit.QUOTE else quote.output / quote.quantity
-    _compare(sized, expected=expected, market=await market_price(exchange, sized.base))
+    _compare(sized, expected=quote.price_of(sized.side), market=await market_price(exchange, sized.base))
 
 
 async def market_price(exchange: Exchange, symbol: str) -> Decimal:

@@ -7,31 +7,32 @@ sending. A stop is looked at before the step to SENDING, and closing the desk wa
 
 from __future__ import annotations
 
-import os
 import threading
 import uuid
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from tradehook.desk import canceling, resolving, resting, watch
+from tradehook.desk import canceling, previews, resolving, resting, watch
 from tradehook.desk import questions as odd
 from tradehook.desk.attempts import DEFAULT, Asked, Attempts
 from tradehook.desk.deeds import OrderDeed, Outcome, TransferDeed, TransferOutcome
 from tradehook.desk.futures_deed import FuturesDeed, FuturesOutcome
 from tradehook.desk.intents import State, check_intent_id, this_owner
-from tradehook.errors import ConfigurationError, InvalidInput, TradehookError
+from tradehook.desk.threads import Threads
+from tradehook.errors import InvalidInput, TradehookError
 from tradehook.run import run
 from tradehook.session import for_money
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from concurrent.futures import Future
 
     from tradehook.contract import Exchange
     from tradehook.desk.deeds import Deed, Settled
     from tradehook.desk.intents import Intent
     from tradehook.desk.journal import Journal
+    from tradehook.desk.previews import Preview
     from tradehook.desk.reconcile import Patience
     from tradehook.desk.watch import Change
     from tradehook.futures import FuturesOrder, NewFuturesOrder, SizedFuturesOrder
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
     from tradehook.transfers import NewTransfer, SizedTransfer, Transfer
 
 T = TypeVar("T")
-
-_THREADS = 8
-_CANCEL_THREADS = 2
 
 __all__ = ["Desk", "FuturesOutcome", "Outcome", "TransferOutcome"]
 
@@ -71,10 +69,7 @@ class Desk:
         self._check_chosen = check_chosen
         self.journal = journal
         self.account = account
-        self._process = os.getpid()
-        self._threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="tradehook-desk")
-        # Of their own, so that a cancel never waits behind orders that wait for an answer.
-        self._cancel_threads = ThreadPoolExecutor(max_workers=_CANCEL_THREADS, thread_name_prefix="tradehook-cancel")
+        self._threads = Threads()
         self._is_stopping = threading.Event()
         self._attempts = Attempts(
             exchange,
@@ -87,8 +82,6 @@ class Desk:
         self.watcher = watch.Watcher(exchange, journal)
         self._one_look = threading.Lock()
         self._one_watch = threading.Lock()
-        self._lock = threading.Lock()
-        self._running: dict[str, tuple[NewOrder | NewTransfer | NewFuturesOrder, Future[Any]]] = {}
 
     def place_order(
         self,
@@ -100,6 +93,7 @@ class Desk:
         approve: Callable[[SizedOrder, Order], bool] | None = None,
         is_unattended: bool = False,
         resends: bool = False,
+        preview: str | None = None,
     ) -> Outcome:
         """Place an order at most once for this intent id, and return it as first heard of.
 
@@ -115,6 +109,8 @@ class Desk:
             is_unattended: nobody looks on. The quantity is then a few lots smaller, at most a thousandth, so that a
                 person's identical order is never taken for this one.
             resends: a market order at the exchange that got no answer and is proved absent may be sent again by itself.
+            preview: the id of the preview that was shown (`preview_order`). Its order is signed if it is less than 20 s
+                old and no other intent's; otherwise another one is made, as without it.
 
         Raises:
             IntentConflict: the id was used for another order.
@@ -134,6 +130,7 @@ class Desk:
             approve=approve,
             is_unattended=is_unattended,
             resends=resends,
+            preview=preview,
         ).result()
 
     def start_order(
@@ -146,12 +143,31 @@ class Desk:
         approve: Callable[[SizedOrder, Order], bool] | None = None,
         is_unattended: bool = False,
         resends: bool = False,
+        preview: str | None = None,
     ) -> Future[Outcome]:
         """The same without waiting. Cancelling the future, or not looking at it, does not stop the order."""
         if resends and (order.price is not None or order.chain is not None):
             raise InvalidInput("Only a market order at the exchange may be sent again by itself; leave out `resends`.")
-        asked = Asked(intent_id, source, sized, approve, is_unattended=is_unattended, resends=resends)
+        asked = Asked(intent_id, source, sized, approve, is_unattended=is_unattended, resends=resends, preview=preview)
         return self._begin(order, asked, lambda: OrderDeed(order))
+
+    def preview_order(self, order: NewOrder | SizedOrder, *, source: str) -> Preview:
+        """What an order on a chain would do now, from an order that is made for it at the exchange and not signed.
+
+        Moves nothing, whatever becomes of it; may be repeated, six times a minute.
+
+        Args:
+            order: what is wanted, or what was settled of it.
+            source: who asks, for the record.
+
+        Raises:
+            InvalidInput: it cannot be traded as asked, or is no order on a chain.
+            GuardRefused: nothing may be sent here or now; `previews`: there were too many, until `frees_at`.
+            TradehookError: the exchange made none. Nothing is in doubt.
+        """
+        self._threads.check_process()
+        self._check_chosen()
+        return self._threads.do(lambda: _run_for_money(previews.prepare(self._attempts, order, source=source)))
 
     def create_transfer(
         self,
@@ -219,22 +235,13 @@ class Desk:
         deed: Callable[[], OrderDeed | TransferDeed | FuturesDeed],
     ) -> Future[Any]:
         check_intent_id(asked.intent_id)
-        self._check_process()
+        self._threads.check_process()
         self._check_chosen()
-        future: Future[Any] = Future()
-        future.set_running_or_notify_cancel()  # from here on it cannot be cancelled
-        with self._lock:
-            running = self._running.get(asked.intent_id)
-            if running is not None and running[0] == wanted:
-                return running[1]  # two callers, one deed: both hear the same
-            if running is None:
-                self._running[asked.intent_id] = (wanted, future)
-        try:
-            self._threads.submit(self._carry_out, future, deed(), asked)
-        except RuntimeError:
-            self._forget(asked.intent_id, future)
-            future.set_exception(ConfigurationError("The desk is closed; nothing was sent."))
-        return future
+        return self._threads.begin(
+            asked.intent_id,
+            wanted,
+            lambda: _run_for_money(self._attempts.carry_out(cast("Deed[Any, Any]", deed()), asked)),
+        )
 
     def cancel_order(self, order_id: str) -> Order:
         """Ask for cancellation and return the order as it stands right after. May be repeated.
@@ -244,12 +251,8 @@ class Desk:
         Raises:
             WrongState: it cannot be canceled (any more); the message says how it stands.
         """
-        self._check_process()
-        try:
-            asked = self._cancel_threads.submit(lambda: _run_for_money(canceling.cancel(self._attempts, order_id)))
-        except RuntimeError:
-            raise ConfigurationError("The desk is closed; nothing was sent.") from None
-        return asked.result()
+        self._threads.check_process()
+        return self._threads.do(lambda: _run_for_money(canceling.cancel(self._attempts, order_id)), is_cancel=True)
 
     def follow(self, intent_id: str) -> Order:
         """Read an intent's order at the exchange now, record it, return it. Cancels it when its time is up."""
@@ -315,7 +318,7 @@ class Desk:
 
     def expire(self) -> list[Intent]:
         """Cancel what has rested for as long as it may (`good_for`); the intents it was asked for. May be repeated."""
-        self._check_process()
+        self._threads.check_process()
         return run(resting.expire(self._attempts))
 
     def open_orders(self) -> list[Order]:
@@ -330,7 +333,7 @@ class Desk:
         Raises:
             TradehookError: the exchange could not be read.
         """
-        self._check_process()
+        self._threads.check_process()
         return run(self._attempts.catch_up())
 
     def resolve(self, intent_id: str, word: str, *, by: str, why: str = "") -> Intent:
@@ -347,7 +350,7 @@ class Desk:
             InvalidInput: there is no doubt, it is too early to know, or that order is not what was sent.
             IntentConflict: that order belongs to another intent, or the intent changed meanwhile.
         """
-        self._check_process()
+        self._threads.check_process()
         intent = self.journal.get(intent_id)
         return run(resolving.resolve_as(self._attempts, intent, word, by=by, why=why))
 
@@ -358,8 +361,7 @@ class Desk:
     def close(self) -> None:
         """Begin no new send, wait for what is being sent, then let go of connections and journal."""
         self.stop()
-        self._threads.shutdown(wait=True)
-        self._cancel_threads.shutdown(wait=True)
+        self._threads.close()
         self.exchange.session.rest()
         close = getattr(self.exchange.session.line, "close", None)
         if close is not None:
@@ -367,28 +369,6 @@ class Desk:
         with suppress(TradehookError):  # a journal that is gone holds nothing to give back
             self.watcher.release()
         self.journal.close()
-
-    # --- one intent, on a thread of the desk ----------------------------------------------------------------
-
-    def _carry_out(self, future: Future[Any], deed: OrderDeed | TransferDeed | FuturesDeed, asked: Asked) -> None:
-        try:
-            outcome = _run_for_money(self._attempts.carry_out(cast("Deed[Any, Any]", deed), asked))
-        except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
-            self._forget(asked.intent_id, future)
-            future.set_exception(error)
-        else:
-            self._forget(asked.intent_id, future)
-            future.set_result(outcome)
-
-    def _forget(self, intent_id: str, future: Future[Any]) -> None:
-        with self._lock:
-            if intent_id in self._running and self._running[intent_id][1] is future:
-                del self._running[intent_id]
-
-    def _check_process(self) -> None:
-        if os.getpid() != self._process:
-            # Its threads stayed behind in the parent: whoever waited for them would wait for ever.
-            raise ConfigurationError("This desk was opened before the process was forked. Open one in the child.")
 
 
 def _run_for_money(operation: Coroutine[Any, Any, T]) -> T:

@@ -187,3 +187,25 @@ MESSAGE = Table(
     Index("message_once", "key", unique=True),
     sqlite_autoincrement=True,
 )
+
+# Orders on a chain that were made only to see their price. The exchange may list one for good, so its id is kept for
+# good; what is to be signed goes after a while.
+PREVIEW = Table(
+    "preview",
+    metadata,
+    Column("preview_id", String(40), primary_key=True),
+    Column("host", String(255), nullable=False),
+    Column("account_id", String(255), nullable=False),
+    Column("account", String(255), nullable=False),
+    Column("source", String(255), nullable=False),
+    Column("request", Text, nullable=False),
+    Column("asked_at", String(40), nullable=False),
+    Column("exchange_id", String(100)),
+    Column("made", Text),
+    Column("made_at", String(40)),
+    # The one intent that may sign it.
+    Column("used_by", String(200)),
+    Column("used_at", String(40)),
+    Index("preview_by_account", "host", "account_id", "asked_at"),
+    Index("preview_by_exchange_id", "host", "exchange_id", unique=True),
+)

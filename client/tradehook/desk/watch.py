@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from tradehook.desk import events, futures_deed, sightings
 from tradehook.desk.intents import derived_id, this_owner
 from tradehook.desk.leases import Leases
+from tradehook.desk.previews import Previews
 from tradehook.desk.standing import Orders
 from tradehook.errors import TradehookError
 from tradehook.models import Order, OrderStatus
@@ -300,6 +301,9 @@ async def open_orders(exchange: Exchange, journal: Journal) -> list[Order]:
     absence from it for nothing. Reads only; may be repeated.
     """
     found = [order async for order in exchange.list_orders(statuses=OPEN_STATUSES)]
+    # However the exchange calls what was made only to see its price: it is no order before somebody wants it.
+    shown_only = Previews(journal.engine).unsigned(exchange.host, [order.order_id for order in found])
+    found = [order for order in found if order.order_id not in shown_only]
     listed = {order.order_id for order in found}
     own = journal.open_orders(exchange.host, account_id=await exchange.account_id())
     standing = Orders(exchange, journal)

@@ -240,17 +240,12 @@ def _order(intent: Intent) -> str:
 
 def _standing(intent: Intent) -> tuple[str, str]:
     from tradehook.desk.intents import State
-    from tradehook.futures_words import futures_line
-    from tradehook.render import order_line, transfer_line
+    from tradehook.made_words import line_of
 
     if intent.reads_as is State.UNKNOWN:
         return "bad", f"{intent.standing}: see above"
-    if intent.last_order is not None:
-        return "", order_line(intent.last_order)
-    if intent.last_transfer is not None:
-        return "", transfer_line(intent.last_transfer)
-    if intent.last_futures is not None:
-        return "", futures_line(intent.last_futures)
+    if intent.made is not None:
+        return "", line_of(intent.made)
     said = f": {intent.error['message']}" if intent.error and intent.error.get("message") else ""
     if intent.reads_as is State.REJECTED:
         return "warn", f"Rejected by the exchange{said}"
@@ -261,16 +256,10 @@ def _standing(intent: Intent) -> tuple[str, str]:
 
 def deed_of(intent: Intent) -> str:
     """What an intent would do, in words; as it was asked for, before that was settled."""
-    from tradehook.futures import SizedFuturesOrder
-    from tradehook.futures_words import futures_words
-    from tradehook.render import deed, transfer_words
-    from tradehook.transfers import SizedTransfer
+    from tradehook.made_words import settled_words
 
-    if intent.sized is not None:
-        return deed(intent.sized)
-    if intent.request and intent.kind == "transfer":
-        return transfer_words(SizedTransfer.model_validate(intent.request))
-    if intent.request and intent.kind == "futures":
-        return futures_words(SizedFuturesOrder.model_validate(intent.request))
+    settled = settled_words(intent.kind, intent.request)
+    if settled is not None:
+        return settled
     asked = " ".join(str(value) for value in intent.asked.values() if isinstance(value, str))
     return f"{intent.noun.capitalize()}: {asked}"[:120]

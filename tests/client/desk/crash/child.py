@@ -48,6 +48,7 @@ ORDERS = {
     "order after a doubt": NewOrder.of("BTC/PYUSD", side="sell", amount="0.001"),
     "bounded order": NewOrder.of("BTC/PYUSD", side="buy", amount="0.001", max_slippage="0.001", bounded=True),
     "order on a chain": NewOrder.of("CBBTC/USDC", side="buy", amount="$100", chain="base", max_slippage=20),
+    "previewed order on a chain": NewOrder.of("CBBTC/USDC", side="buy", amount="$100", chain="base"),
     "resting order": NewOrder.of(
         "BTC/PYUSD", side="buy", amount="0.001", price=Decimal(50000), good_for=timedelta(seconds=60)
     ),
@@ -154,12 +155,16 @@ def carry_out(place: Place, deed: str, policy: str, intent_id: str = INTENT) -> 
     if deed in TRANSFERS:
         transfer = desk.create_transfer(TRANSFERS[deed], intent_id=intent_id, source="harness")
         return {"placed": transfer.transfer.transfer_id}
+    # As a person would: each try begins with a look at the price, and signs what was shown.
+    is_shown = deed == "previewed order on a chain"
+    preview = desk.preview_order(ORDERS[deed], source="harness").preview_id if is_shown else None
     order = desk.place_order(
         ORDERS[deed],
         intent_id=intent_id,
         source="harness",
         is_unattended=policy == "resend",
         resends=policy == "resend",
+        preview=preview,
     )
     return {"placed": order.order.order_id}
 

@@ -7,6 +7,7 @@ DEEDS = (
     "limit order",
     "bounded order",
     "order on a chain",
+    "previewed order on a chain",
     "payout",
     "transfer on a chain",
     "cancel",

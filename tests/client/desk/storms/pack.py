@@ -148,7 +148,8 @@ class Child:
             made = desk.create_transfer(want, intent_id=intent_id, source="storm")
             return {"placed": made.transfer.transfer_id, "is_stored": made.is_stored}
         resends = bool(self.work.get("resends"))
-        placed = desk.place_order(want, intent_id=intent_id, source="storm", resends=resends)
+        preview = self.work.get("preview")
+        placed = desk.place_order(want, intent_id=intent_id, source="storm", resends=resends, preview=preview)
         return {"placed": placed.order.order_id, "is_stored": placed.is_stored}
 
     @staticmethod

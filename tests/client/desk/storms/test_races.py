@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import random
 import time
@@ -15,6 +16,10 @@ from tests.client.desk.storms.peers import BASE, BITCOIN, Room
 from tradehook.desk.journal import Journal
 from tradehook.desk.limits import Limits
 from tradehook.desk.proofs import LISTS_OPEN_ORDERS
+from tradehook.desk.submit import Desk
+from tradehook.exchanges.true_markets import TrueMarkets, keys
+from tradehook.lines.blocking import BlockingLine
+from tradehook.models import NewOrder
 
 STORES = ("sqlite", "postgres")
 SEED = int(os.environ.get("TRADEHOOK_SEED", "1"))
@@ -159,6 +164,35 @@ def test_races_for_one_intent(room, new_journal):
 
 def test_races_for_one_intent_at_an_exchange_that_lists_nothing(room, new_journal):
     assert race_blind(room, new_journal, 9, seed=SEED)["held"] > 0
+
+
+def test_two_intents_with_one_preview_are_two_orders(room, new_journal):
+    """One signs what was shown, the other has its own made: neither is held up, and nothing is signed twice."""
+    room.begin_anew()
+    journal = new_journal()
+    order = NewOrder.of("CBBTC/USDC", side="buy", amount="$25", chain="base")
+    signer = keys.parse(json.dumps(room.key).encode(), where="the test")
+    exchange = TrueMarkets(BlockingLine(), signer=signer, environment="sandbox", base_url=room.url)
+    desk = Desk(exchange, journal=Journal.open(journal), account="main")
+    shown = [desk.preview_order(order, source="storm") for _ in range(5)]
+    for number, preview in enumerate(shown):
+        children = [
+            {
+                "intent": f"preview-{number}-{each}",
+                "deed": "signed order",
+                "amount": "$25",
+                "preview": preview.preview_id,
+            }
+            for each in range(2)
+        ]
+        found = room.do(journal=journal, children=children)["heard"]
+        assert [one for one in found if "placed" not in one] == []
+        made = {one["placed"] for one in found}
+        assert len(made) == 2
+        assert made & {one.made.order_id for one in shown} == {preview.made.order_id}
+    room.settle()
+    assert len(room.there()["orders 25.00000000"]) == 10
+    desk.close()
 
 
 @pytest.mark.prove
