@@ -8,6 +8,7 @@ same transaction as the letters that follow from it, so nothing is told twice an
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from tradehook.desk.events import newest_event
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tradehook.desk.intents import Intent
     from tradehook_bot.context import House
 
+_log = logging.getLogger(__name__)
 _MARK = "journal events"
 _BATCH = 200
 _MOST_DOUBTS = 1000
@@ -58,8 +60,15 @@ class Alerts:
             await store.do(self._find_doubt)
             await store.do(freezes.look, house)
             await store.do(from_tasks.look, house)
-            await self._sending.edit_due()
             await self._sending.send_due()
+
+    async def finish(self) -> None:
+        """What is on its way to Telegram is waited for. Never raises: its rows say what is left to do."""
+        async with self._lock:
+            try:
+                await self._sending.finish()
+            except Exception:  # noqa: BLE001 - the stop goes on
+                _log.exception("Something that was being sent could not be finished.")
 
     def _read_on(self) -> bool:
         """Turn the next new events into letters and wishes for edits; whether there may be more."""
@@ -67,16 +76,18 @@ class Alerts:
         events = self._house.journal.events_after(store.mark(_MARK) or 0, limit=_BATCH)
         if not events:
             return False
-        happened = {event.intent_id: event.at for event in events}
-        self._hurry(self._telling.tell(happened, mark=(_MARK, events[-1].event_id)))
+        newest = {event.intent_id: event for event in events}
+        happened = {intent_id: event.at for intent_id, event in newest.items()}
+        resolved = {intent_id for intent_id, event in newest.items() if event.what == "resolved"}
+        self._hurry(self._telling.tell(happened, resolved=resolved, mark=(_MARK, events[-1].event_id)))
         return len(events) == _BATCH
 
     def _find_doubt(self) -> None:
         """A process that died while sending writes no event: its intents are found by their state."""
         doubtful = [
             intent.intent_id
-            for intent in self._house.journal.list(states=[State.UNKNOWN], limit=_MOST_DOUBTS)
-            if intent.state in SENDERS and intent.intent_id not in self._told_doubt
+            for intent in self._house.journal.list(states=[State.UNKNOWN], stored=SENDERS, limit=_MOST_DOUBTS)
+            if intent.intent_id not in self._told_doubt
         ]
         if doubtful:
             self._hurry(self._telling.tell(dict.fromkeys(doubtful)))

@@ -69,6 +69,7 @@ def build(house: House, *, pace: PerChatPace | None = None, request: BaseRequest
         .get_updates_request(polls)
         .concurrent_updates(PerChat())
         .post_init(life.begin)
+        .post_stop(life.settle)
         .post_shutdown(life.end)
         .build()
     )

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from tradehook_bot.store import Store
 
+_LONGEST_TITLE = 255
+
 
 class Loudness(StrEnum):
     """How much a chat is told without having asked."""
@@ -68,6 +70,14 @@ class Chats:
     def set_loudness(self, chat_id: int, loudness: Loudness) -> None:
         """From now on this chat is told so much. May be repeated."""
         self._write(chat_id, loudness=str(loudness))
+
+    def title(self, chat_id: int) -> str | None:
+        """What a group was called when the bot was let in; `None` when it never was."""
+        return self._read(chat_id, CHAT.c.title)
+
+    def set_title(self, chat_id: int, title: str) -> None:
+        """This group is called so. May be repeated."""
+        self._write(chat_id, title=title[:_LONGEST_TITLE])
 
     def _read(self, chat_id: int, column: Column[Any]) -> str | None:
         query = select(column).where(self._mine, CHAT.c.chat_id == chat_id)

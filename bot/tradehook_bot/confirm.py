@@ -197,7 +197,10 @@ class Buttons:
         house = self._house
         if proposal.message_id is None:
             return
-        if await house.voice.edit(proposal.chat_id, proposal.message_id, body, account=proposal.account):
+        # Where Telegram asks this chat to wait, the others' do not: the next look tries again.
+        if await house.voice.edit(
+            proposal.chat_id, proposal.message_id, body, account=proposal.account, is_patient=False
+        ):
             await house.store.do(house.proposals.buttons_are_gone, proposal.proposal_id)
 
 

@@ -59,6 +59,12 @@ class House:
     """This process's claim to be the one that speaks for the bot. Set when the application is built."""
     airflow: AirflowLink | None = None
     """The Airflow that chat knows; none where none is set."""
+    under_way: set[str] = field(default_factory=set)
+    """The confirmed questions that this process is carrying out."""
+    given_up: set[str] = field(default_factory=set)
+    """Those that it took for cut off: they are told of, and never carried out after that."""
+    said_unknown: set[str] = field(default_factory=set)
+    """Those of which it said that nobody knows, because the journal could not be read; said once."""
     may_send: Callable[[], bool] = field(default=lambda: True)
     """Whether this process is the one that speaks for the bot; the lock says."""
     voice: Voice = field(init=False)

@@ -153,12 +153,14 @@ async def _account(house: House, account: Account) -> list[str]:
 
 async def _done(house: House, account: Account) -> str:
     since = now() - timedelta(days=1)
-    recent = await house.store.do(house.journal.list, states=[State.ACCEPTED, State.MATCHED], limit=_MOST_DONE)
+    host = account.client.exchange.host
+    recent = await house.store.do(
+        house.journal.list, states=[State.ACCEPTED], kinds=["order"], host=host, since=since, limit=_MOST_DONE
+    )
     filled = [
         intent
         for intent in recent
-        if intent.updated_at >= since
-        and intent.last_order is not None
+        if intent.last_order is not None
         and intent.last_order.status in (OrderStatus.FILLED, OrderStatus.PROBABLY_FILLED)
         and house.account_of(intent) is account
     ]

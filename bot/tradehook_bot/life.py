@@ -53,7 +53,6 @@ class Life:
         """Live in this house."""
         self._house = house
         self._application: Any = None
-        self._made_up_for: set[str] = set()
         self.alerts = Alerts(house)
         self._buttons = Buttons(house)
         self._sweepers = {account.name: Sweeper(house, account) for account in house.accounts}
@@ -83,6 +82,10 @@ class Life:
         _log.info("@%s serves %s (%s).", application.bot.username, titles, house.environment)
         if house.served.left_out:
             _log.info("Left out, being of another environment: %s.", ", ".join(house.served.left_out))
+
+    async def settle(self, _application: Any) -> None:
+        """Wait for what is on its way to Telegram, as long as Telegram can be asked."""
+        await self.alerts.finish()
 
     async def end(self, _application: Any) -> None:
         """Wait for what is being sent, and let go of everything."""
@@ -139,19 +142,18 @@ class Life:
             jobs.run_repeating(_job(work), seconds, first=0.1, name=name, job_kwargs=_JOB)
 
     async def _make_up_for_dead(self) -> None:
-        """What was confirmed in a process that died is told of. One on another machine counts as dead after a while."""
+        """What was confirmed and never told is told: its process died, or could not. Tried until it is done.
+
+        One on another machine counts as dead after a while.
+        """
         house = self._house
         if not house.may_send():
             return
-        for proposal in await house.store.do(house.proposals.orphans):
-            if proposal.proposal_id in self._made_up_for:
-                continue  # nobody could say how it stands, which was told; the next boot looks again
+        for proposal in await house.store.do(house.proposals.orphans, under_way=frozenset(house.under_way)):
             try:
                 await make_up_for(house, proposal)
             except Exception:  # noqa: BLE001 - one that cannot be told of now keeps no other from it
-                _log.exception("Proposal %s of a dead process could not be told of yet.", proposal.proposal_id)
-            else:
-                self._made_up_for.add(proposal.proposal_id)
+                _log.exception("Proposal %s, which was confirmed, could not be told of yet.", proposal.proposal_id)
 
     async def _identify(self) -> None:
         """Learn whose money each account is, so that what others did with it is told under its name."""

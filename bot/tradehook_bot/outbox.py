@@ -3,8 +3,9 @@
     queued -> sending -> sent | dead | held
               sending -> queued              it surely did not arrive; later again
               sending -> doubtful            nobody knows; later again, and it says so
+    sending -> diverted                      the group does not take it: a letter to whose it is has taken its place
     held -> queued                           the person let the bot back in (held_doubtful -> doubtful)
-    queued | held -> folded                  old ones, told together in one letter
+    queued | held -> folded                  several, told together in one letter
 
 A row that is found in `sending` was cut off in the middle: it may have arrived. Like a doubtful one it is sent again
 with "(may be a repeat)", because Telegram has no key against repetition.
@@ -14,7 +15,7 @@ Letters of one chat go out in the order in which they were put: where one has to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -26,16 +27,18 @@ from tradehook_bot.store import now, stamp
 from tradehook_bot.tables import NOTICE, OUTBOX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
 
+    from tradehook_bot.proposals import Where
     from tradehook_bot.store import Store
 
 FIRST_PAUSE_SECONDS = 1
 LONGEST_PAUSE_SECONDS = 300
 _UNDELIVERED = ("queued", "sending", "doubtful")
+_KEPT = ("held", "held_doubtful")
 
 
 class Weight(StrEnum):
@@ -66,6 +69,14 @@ class Letter:
     has_freeze: bool = False
     """Whether "Not me: freeze" stands below it."""
     is_silent: bool = False
+    thread_id: int | None = None
+    """The topic, in a forum."""
+    user_id: int | None = None
+    """Whose it is, in a group: there it goes when the group does not take it."""
+
+    def at(self, where: Where | None) -> Letter:
+        """The same in this topic, and this person's; as it is where neither is known."""
+        return self if where is None else replace(self, thread_id=where.thread_id, user_id=where.user_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +132,8 @@ class Outbox:
                     weight=str(letter.weight) if letter.weight is not None else None,
                     has_freeze=letter.has_freeze,
                     is_silent=letter.is_silent,
+                    thread_id=letter.thread_id,
+                    user_id=letter.user_id,
                     state="queued",
                     attempts=0,
                     next_try_at=moment,
@@ -177,6 +190,8 @@ class Outbox:
                 Weight(row.weight) if row.weight else None,
                 has_freeze=bool(row.has_freeze),
                 is_silent=bool(row.is_silent),
+                thread_id=row.thread_id,
+                user_id=row.user_id,
             ),
             attempts=row.attempts + 1,
             may_repeat=row.state != "queued",
@@ -216,8 +231,15 @@ class Outbox:
             )
 
     def give_up(self, due: Due) -> None:
-        """It can never arrive: the chat is gone, or Telegram does not take it."""
-        self._set(due, state="dead")
+        """It can never arrive: Telegram does not take it."""
+        with writing(self._store.engine) as connection:
+            self._set_within(connection, due, state="dead")
+
+    def divert(self, due: Due, letter: Letter) -> None:
+        """This letter goes out in its place, once."""
+        with writing(self._store.engine) as connection:
+            self.put_within(connection, [letter])
+            self._set_within(connection, due, state="diverted")
 
     def hold(self, chat_id: int) -> None:
         """Nothing goes to this chat for now: the person blocked the bot. May be repeated."""
@@ -233,12 +255,30 @@ class Outbox:
         with reading(self._store.engine) as connection:
             return int(connection.execute(query).scalar_one())
 
+    def is_waiting(self, chat_id: int) -> bool:
+        """Whether a letter for this chat is not delivered yet."""
+        theirs = (OUTBOX.c.chat_id == chat_id) & OUTBOX.c.state.in_(_UNDELIVERED)
+        with reading(self._store.engine) as connection:
+            return connection.execute(select(OUTBOX.c.outbox_id).where(self._mine, theirs).limit(1)).first() is not None
+
+    def kept(self) -> int:
+        """How many letters are kept for people who blocked the bot."""
+        query = select(func.count()).select_from(OUTBOX).where(self._mine, OUTBOX.c.state.in_(_KEPT))
+        with reading(self._store.engine) as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def refused(self, *, since: datetime) -> Sequence[str]:
+        """What Telegram did not take of what was told since then, as HTML, the newest first."""
+        dead = (OUTBOX.c.state == "dead") & (OUTBOX.c.made_at >= stamp(since))
+        query = select(OUTBOX.c.body).where(self._mine, dead).order_by(OUTBOX.c.outbox_id.desc())
+        with reading(self._store.engine) as connection:
+            return [*connection.execute(query).scalars()]
+
     def _turn(self, chat_id: int, states: Mapping[str, str], **values: Any) -> None:
         with writing(self._store.engine) as connection:
             for before, after in states.items():
                 theirs = (OUTBOX.c.chat_id == chat_id) & (OUTBOX.c.state == before)
                 connection.execute(update(OUTBOX).where(self._mine, theirs).values(state=after, **values))
 
-    def _set(self, due: Due, **values: Any) -> None:
-        with writing(self._store.engine) as connection:
-            connection.execute(update(OUTBOX).where(self._mine, OUTBOX.c.outbox_id == due.outbox_id).values(values))
+    def _set_within(self, connection: Connection, due: Due, **values: Any) -> None:
+        connection.execute(update(OUTBOX).where(self._mine, OUTBOX.c.outbox_id == due.outbox_id).values(values))

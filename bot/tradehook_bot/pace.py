@@ -19,14 +19,18 @@ if TYPE_CHECKING:
 
 ONCE = "once"
 """The `rate_limit_args` of a call that is told to wait rather than made to: whoever called has other things to do."""
+SPARE = "spare"
+"""The same of a call that can wait better than others: it leaves room for a few of them in its group's minute."""
 _TRIES = 3
 _MOST_CHATS = 512
 _PER_SECOND, _PER_GROUP_MINUTE = 30, 20
 _GROUP_PAUSE_SECONDS = 3
+_ROOM = 5
+"""So many messages of a group's minute are left to what is new, however much there is to edit."""
 
 
 class PerChatPace(BaseRateLimiter[str]):
-    """Keeps to Telegram's limits. A call with `rate_limit_args=ONCE` does not wait for its chat."""
+    """Keeps to Telegram's limits. A call with `rate_limit_args` does not wait for its chat."""
 
     def __init__(self, *, per_second: float = _PER_SECOND) -> None:
         """Send at most so many messages a second in all."""
@@ -57,11 +61,13 @@ class PerChatPace(BaseRateLimiter[str]):
         chat_id = data.get("chat_id")
         if chat_id is None:
             return await callback(*args, **kwargs)
-        left = 0 if rate_limit_args == ONCE else _TRIES
+        is_patient = rate_limit_args is None
+        room = 1 + (_ROOM if rate_limit_args == SPARE else 0)
+        left = _TRIES if is_patient else 0
         while True:
             await self._wait(chat_id, is_patient=left > 0)
             group = self._group(chat_id)
-            if group is not None and rate_limit_args == ONCE and not group.has_capacity():
+            if group is not None and not is_patient and not group.has_capacity(room):
                 raise RetryAfter(_GROUP_PAUSE_SECONDS)  # by our own count; one busy group holds up nobody else
             try:
                 async with AsyncExitStack() as turns:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,12 +28,15 @@ from tradehook_bot.store import now, read_stamp, stamp
 from tradehook_bot.tables import PROPOSAL
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from collections.abc import Collection
+    from datetime import datetime
 
     from sqlalchemy import ColumnElement, Row
 
     from tradehook_bot.store import Store
 
+BEGINS_WITHIN = timedelta(minutes=1)
+"""So long after its answer a question is being carried out by whoever took the answer."""
 ParametersT = TypeVar("ParametersT", bound=Value)
 
 
@@ -165,6 +169,11 @@ class Proposals:
             raise LookupError(proposal_id)
         return found[0]
 
+    def where_of(self, proposal_id: str) -> Where | None:
+        """Who was asked and where, if there was such a question."""
+        found = self._select(PROPOSAL.c.proposal_id == proposal_id)
+        return found[0].where if found else None
+
     def of_token(self, token: str) -> Proposal | None:
         """The question that a button leads to, whoever pressed it: to look at, not to act on."""
         found = self._select(PROPOSAL.c.token_hash == _hash(token))
@@ -294,12 +303,23 @@ class Proposals:
                 update(PROPOSAL).where(self._mine, PROPOSAL.c.proposal_id == proposal_id).values(has_buttons=False)
             )
 
-    def orphans(self) -> list[Proposal]:
-        """Confirmed questions whose process died before it could tell what became of them."""
+    def orphans(self, *, under_way: Collection[str] = (), at: datetime | None = None) -> list[Proposal]:
+        """Confirmed questions whose process died before it could tell what became of them, or could not tell it.
+
+        Args:
+            under_way: those that this process is carrying out.
+            at: the moment.
+        """
         query = select(PROPOSAL).where(self._mine, PROPOSAL.c.state == str(State.CONFIRMED))
         with self._store.engine.connect() as connection:
             rows = connection.execute(query).all()
-        return [_proposal(row) for row in rows if not is_alive(row.owner or "", sending_at=_time(row.closed_at))]
+        me, before = this_owner(), stamp((at or now()) - BEGINS_WITHIN)
+        return [
+            _proposal(row)
+            for row in rows
+            if (row.owner == me and row.proposal_id not in under_way and row.closed_at < before)
+            or not is_alive(row.owner or "", sending_at=_time(row.closed_at))
+        ]
 
     def _answer(
         self,

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select, update
 
 from tradehook.desk.schema import writing
+from tradehook_bot.folding import fold_kept
 from tradehook_bot.tables import metadata
 
 if TYPE_CHECKING:
+    from telegram.error import BadRequest
+
     from tradehook_bot.context import House
     from tradehook_bot.store import Store
 
@@ -25,6 +28,11 @@ def is_reachable(house: House, chat_id: int) -> bool:
     return user is None or user.is_reachable
 
 
+def is_no_chat(error: BadRequest) -> bool:
+    """Whether Telegram knows no such chat, as of a person who has never written to this bot."""
+    return "chat not found" in str(error).lower()
+
+
 async def is_gone(house: House, chat_id: int) -> None:
     """Nothing is sent to this chat until its person comes back; what waits is kept. May be repeated."""
     await house.store.do(house.access.set_reachable, chat_id, is_reachable=False)
@@ -34,6 +42,7 @@ async def is_gone(house: House, chat_id: int) -> None:
 async def is_back(house: House, chat_id: int) -> None:
     """The person wrote again or let the bot back in: what was kept for them goes out. May be repeated."""
     await house.store.do(house.access.set_reachable, chat_id, is_reachable=True)
+    await house.store.do(fold_kept, house.store, chat_id)
     await house.store.do(house.outbox.release, chat_id)
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import html
 import logging
 import re
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 from telegram import ReplyParameters
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
 
-from tradehook_bot.pace import ONCE
+from tradehook_bot.pace import ONCE, SPARE
 
 if TYPE_CHECKING:
     from telegram import Bot, InlineKeyboardMarkup
@@ -22,6 +23,18 @@ _log = logging.getLogger(__name__)
 
 LONGEST = 4000
 """Characters in a message. Telegram takes 4096; the rest is for the mark."""
+
+
+class Edited(Enum):
+    """What came of an edit."""
+
+    DONE = auto()
+    LATER = auto()
+    """It is worth another try."""
+    NEVER = auto()
+    """That message will not change any more: somebody deleted it, or the chat is closed."""
+    SHUT_OUT = auto()
+    """Nothing can be written there now: the person blocked the bot, or it is out of the group."""
 
 
 def text(value: object) -> str:
@@ -120,21 +133,50 @@ class Voice:
 
         Returns whether there is nothing left to do: `False` means that it is worth another try later.
         """
+        pace = _pace(is_patient)
+        done = await self._edited(chat_id, message_id, body, account=account, keyboard=keyboard, pace=pace)
+        return done is not Edited.LATER
+
+    async def edit_when_quiet(
+        self,
+        chat_id: int,
+        message_id: int,
+        body: str,
+        *,
+        account: str | None = None,
+        keyboard: InlineKeyboardMarkup | None = None,
+    ) -> Edited:
+        """The same for what nobody waits for: it waits for nothing itself, and leaves room for what is new."""
+        pace = {"rate_limit_args": SPARE}
+        return await self._edited(chat_id, message_id, body, account=account, keyboard=keyboard, pace=pace)
+
+    async def _edited(
+        self,
+        chat_id: int,
+        message_id: int,
+        body: str,
+        *,
+        account: str | None,
+        keyboard: InlineKeyboardMarkup | None,
+        pace: dict[str, Any],
+    ) -> Edited:
         shown = self.marked(paged(body)[0], account=account)
         try:
-            await self._edit(chat_id, message_id, shown, keyboard=keyboard, pace=_pace(is_patient))
-        except (RetryAfter, Forbidden, BadRequest) as error:
-            if isinstance(error, RetryAfter):
-                return False
-            if "not modified" not in str(error).lower():
-                # The person deleted it, or blocked the bot: that message will not change any more.
-                _log.info("Message %s cannot be edited: %s", message_id, error)
+            await self._edit(chat_id, message_id, shown, keyboard=keyboard, pace=pace)
+        except RetryAfter:
+            return Edited.LATER
+        except (Forbidden, BadRequest) as error:
+            if "not modified" in str(error).lower():
+                return Edited.DONE
+            _log.info("Message %s cannot be edited: %s", message_id, error)
+            return Edited.SHUT_OUT if isinstance(error, Forbidden) else Edited.NEVER
         except NetworkError as error:
             _log.info("Message %s could not be edited now: %s", message_id, error)
-            return False
+            return Edited.LATER
         except TelegramError as error:
             _log.warning("Message %s could not be edited: %s", message_id, error)
-        return True
+            return Edited.NEVER
+        return Edited.DONE
 
     async def show(
         self,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-NEWEST = "0010"
+NEWEST = "0011"
 _THREADS = 4
 
 

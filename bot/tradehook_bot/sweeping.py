@@ -126,7 +126,11 @@ class Sweeper:
         # What is in doubt is looked for in the same sweep; its news reaches people by the journal, too.
         open_at = await self._house.store.do(sightings.youngest, journal.engine, host, account_id=whose)
         doubtful = await self._house.store.do(journal.doubts.list, host, account_id=whose)
-        moving = await self._house.store.do(journal.open_orders, host, account_id=whose, kind="transfer")
+        moving = [
+            intent
+            for kind in ("transfer", "futures")
+            for intent in await self._house.store.do(journal.open_orders, host, account_id=whose, kind=kind)
+        ]
         found = [*filter(None, [open_at]), *(intent.created_at for intent in (*doubtful, *moving))]
         if found:
             return found

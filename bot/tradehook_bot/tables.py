@@ -103,6 +103,9 @@ OUTBOX = Table(
     Column("reply_to", BigInteger),
     # The notice that this letter begins: what it says is read when it is sent, and its message edited later.
     Column("subject", String(255)),
+    # The forum's topic that it belongs to; and, in a group, whose it is if that cannot be written to.
+    Column("thread_id", BigInteger),
+    Column("user_id", BigInteger),
     # How much it matters: `urgent`, `news`, `routine`. None in rows of a version that did not say.
     Column("weight", String(10)),
     # Whether "Not me: freeze" stands below it; and whether it comes without a sound.
@@ -181,6 +184,8 @@ CHAT = Table(
     # The zone that times are shown in, an IANA name; and how much is told. None: nobody said.
     Column("zone", String(64)),
     Column("loudness", String(10)),
+    # What a group was called when the bot was let in, to be named when it is out again.
+    Column("title", String(255)),
     PrimaryKeyConstraint("bot_id", "chat_id"),
 )
 

@@ -14,6 +14,7 @@ from tradehook import render
 from tradehook.desk.schema import writing
 from tradehook.registry import spec
 from tradehook_bot import news
+from tradehook_bot.answered_doubts import answered_in
 from tradehook_bot.chats import Loudness
 from tradehook_bot.notices import Part
 from tradehook_bot.outbox import Letter, Weight
@@ -21,7 +22,7 @@ from tradehook_bot.replies import text
 from tradehook_bot.store import now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -45,11 +46,18 @@ class Telling:
         """Tell of this house's intents."""
         self._house = house
 
-    def tell(self, happened: Mapping[str, datetime | None], *, mark: tuple[str, int] | None = None) -> Sequence[Intent]:
+    def tell(
+        self,
+        happened: Mapping[str, datetime | None],
+        *,
+        resolved: Collection[str] = (),
+        mark: tuple[str, int] | None = None,
+    ) -> Sequence[Intent]:
         """How these intents stand now is told where it was not; returns those that are served here.
 
         Args:
             happened: intents by id, each with the time of its news; `None` is now.
+            resolved: those whose news is that somebody ended a doubt: where it was done, the question says it.
             mark: how far the journal was read, written down in the same transaction.
         """
         house = self._house
@@ -59,7 +67,13 @@ class Telling:
         with writing(house.store.engine) as connection:
             for intent in mine:
                 at = happened[intent.intent_id]
-                letters = self._of_one(connection, intent, chats)
+                said_in = answered_in(house.store, intent.intent_id) if intent.intent_id in resolved else set()
+                letters = [
+                    letter
+                    for letter in self._of_one(connection, intent, chats)
+                    # What begins a notice comes in any case: it has no message yet.
+                    if letter.chat_id not in said_in or letter.subject is not None
+                ]
                 house.outbox.put_within(connection, letters, happened_at=at)
             if mark is not None:
                 house.store.put_mark(connection, *mark)
@@ -99,7 +113,7 @@ class Telling:
             account=card.account,
             weight=weight,
             has_freeze=True,
-        )
+        ).at(self._house.proposals.where_of(card.intent_id))
 
     def _from_elsewhere(self, connection: Connection, intent: Intent, chat_id: int, wish: Loudness) -> Letter | None:
         """The notice of this order or run says it; the first time that takes a letter, later only what matters."""

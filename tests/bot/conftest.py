@@ -185,6 +185,7 @@ class Bot:
                 if self.app.updater.running:
                     await self.app.updater.stop()
                 await self.app.stop()
+                await self.app.post_stop(self.app)
             finally:
                 await self.app.shutdown()
                 await self.app.post_shutdown(self.app)

@@ -176,7 +176,10 @@ def test_tokens_are_not_in_the_database(store, proposals):
 def test_only_a_dead_process_leaves_orphans(store, proposals):
     made, token = make(proposals)
     proposals.confirm(token, **ANNA, at=NOON)
-    assert proposals.orphans() == []  # we live
+    assert proposals.orphans(at=NOON) == []  # we live
+    later = NOON + timedelta(minutes=2)  # and nobody carries it out any more, unless we say so
+    assert [each.proposal_id for each in proposals.orphans(at=later)] == [made.proposal_id]
+    assert proposals.orphans(under_way={made.proposal_id}, at=later) == []
     with store.engine.begin() as connection:
         connection.execute(update(PROPOSAL).values(owner=f"{socket.gethostname()}:999999999:1"))
     assert [each.proposal_id for each in proposals.orphans()] == [made.proposal_id]

@@ -181,9 +181,12 @@ def test_a_group_that_becomes_a_supergroup_takes_its_letters_along(make_bot):
 
     async def send():
         async with speaking(house):
-            await Sending(house).send_due()
+            sending = Sending(house)
+            await sending.send_due()
+            await sending.finish()
             assert house.outbox.chats_due() == [new]
-            await Sending(house).send_due()
+            await sending.send_due()
+            await sending.finish()
 
     asyncio.run(send())
     assert [message.text.split(" · ")[1] for message in group.messages() if message.from_bot] == ["first", "second"]

@@ -114,6 +114,7 @@ class RunWatch:
         is_quiet = await house.store.do(house.chats.loudness, row.where.chat_id) is Loudness.QUIET
         is_worth_it = weight is Weight.URGENT or (not is_quiet and now() - row.made_at > _WORTH_A_MESSAGE)
         letter = Letter(row.where.chat_id, f"{row.proposal_id}:run over", words, row.message_id, weight=weight)
+        letter = letter.at(row.where)
         await self._tell(row, OVER, words, letter=letter if is_worth_it else None)
         if is_worth_it:
             await house.look()

@@ -10,17 +10,21 @@ import asyncio
 import logging
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from telegram.error import BadRequest, Forbidden
 
 from tradehook import render
 from tradehook.desk.intents import State
 from tradehook.errors import TradehookError
+from tradehook_bot import diverting
 from tradehook_bot.access import only_looks
 from tradehook_bot.commands.orders import handles, open_orders
 from tradehook_bot.deeds import cancel_all
 from tradehook_bot.deeds import resume as resuming
 from tradehook_bot.failures import words_for
 from tradehook_bot.freeze_end import FreezeEnd, FreezeEnds
+from tradehook_bot.proposals import Where
 from tradehook_bot.replies import bold, text
 from tradehook_bot.store import now
 from tradehook_bot.words import in_chat
@@ -103,8 +107,21 @@ async def ask_whether_it_ends(house: House) -> None:
         # If Telegram is away now, it is asked again, but not at every tick.
         await house.store.do(ends.set, end, asks_at=now() + _ASKED_AGAIN_AFTER)
         lead = f"The {text(end.said)} of your freeze are over. It still holds."
-        await resuming.ask(house, where=end.where, who=end.who, frozen=frozen, lifetime=_REMINDER_LASTS, lead=lead)
+        await _ask_whether(house, end, frozen, lead=lead)
     await house.store.do(ends.forget, end)
+
+
+async def _ask_whether(house: House, end: FreezeEnd, frozen: dict[str, str], *, lead: str) -> None:
+    """The question stands where the freeze was typed, or else in its person's own chat."""
+    own = Where(end.where.user_id, end.where.user_id)
+    about: dict[str, Any] = {"who": end.who, "frozen": frozen, "lifetime": _REMINDER_LASTS}
+    try:
+        await resuming.ask(house, where=end.where, lead=lead, **about)
+    except (Forbidden, BadRequest):
+        if end.where == own:
+            raise
+        meant = await house.store.do(diverting.lead, house, end.where.chat_id, thread_id=end.where.thread_id)
+        await resuming.ask(house, where=own, lead=f"{meant}{lead}", **about)
 
 
 def _read(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:

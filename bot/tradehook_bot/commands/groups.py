@@ -35,6 +35,7 @@ async def allow_here(ask: Ask) -> None:
         shows_holdings=bool(ask.words),
         allowed_by=ask.user_id,
     )
+    await house.store.do(house.chats.set_title, ask.chat_id, ask.chat_title)
     place = "topic" if ask.thread_id is not None else "group"
     shown = (
         "What is held is shown here, to everybody in the group."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from tradehook import render
 from tradehook.desk.intents import State
+from tradehook.desk.previews import Previews
 from tradehook.errors import TradehookError
 from tradehook.futures_words import futures_line
 from tradehook.models import Order
@@ -83,8 +84,10 @@ async def _listed(house: House, account: Account, count: int) -> tuple[list[Past
     except TradehookError as error:
         return [], words_for(error)
     made = [*orders, *transfers]
-    intents = await house.store.do(_intents_of, house, client.exchange.host, [each.exchange_id for each in made])
-    return [_past(each, intents.get(each.exchange_id)) for each in made], ""
+    ids = [each.exchange_id for each in made]
+    intents = await house.store.do(_intents_of, house, client.exchange.host, ids)
+    previews = await house.store.do(Previews(house.journal.engine).unsigned, client.exchange.host, ids)
+    return [_past(each, intents.get(each.exchange_id)) for each in made if each.exchange_id not in previews], ""
 
 
 async def _done(rows: AsyncIterator[Order] | AsyncIterator[Transfer], count: int) -> list[Order | Transfer]:

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from tradehook.desk.intents import Intent
     from tradehook_bot.context import Ask, House
 
-_WAITING = (State.PREPARED, State.CREATED, State.SENDING, State.EXECUTING)
+_UNDER_WAY = (State.CREATED, State.SENDING, State.EXECUTING)
 _FORGOTTEN_AFTER = timedelta(days=1)
 """An intent that was never sent and that nobody asked for again since then waits for nothing."""
 _SHOWN = 15
+_MOST = 500
 
 
 async def pending(ask: Ask) -> None:
@@ -58,12 +59,10 @@ def _in_airflow(house: House, chat_id: int) -> int:
 
 
 def _waiting(house: House) -> Sequence[Intent]:
-    earliest = now() - _FORGOTTEN_AFTER
-    return [
-        intent
-        for intent in house.journal.list(states=_WAITING)
-        if house.account_of(intent) is not None and (intent.state is not State.PREPARED or intent.updated_at > earliest)
-    ]
+    unsent = house.journal.list(states=[State.PREPARED], since=now() - _FORGOTTEN_AFTER, limit=_MOST)
+    found = [*house.journal.list(states=_UNDER_WAY, limit=_MOST), *unsent]
+    found.sort(key=lambda intent: intent.created_at, reverse=True)
+    return [intent for intent in found if house.account_of(intent) is not None]
 
 
 def _line(intent: Intent, zone: tzinfo) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import platform
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import telegram
@@ -16,7 +16,8 @@ from tradehook.errors import TradehookError
 from tradehook_bot.commands import limits
 from tradehook_bot.commands.orders import open_orders, unknowns
 from tradehook_bot.failures import words_for
-from tradehook_bot.replies import bold, text
+from tradehook_bot.replies import bold, plain, text
+from tradehook_bot.store import now
 from tradehook_bot.zones import day_and_clock
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _PATIENCE_SECONDS = 15.0
 _WORTH_SAYING_SECONDS = 2.0
 """A clock that is less off than this is right."""
+_LONG_AGO = timedelta(days=7)
+"""What could not be told before that is no news any more."""
 _JOURNALS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 
@@ -39,13 +42,13 @@ async def status(ask: Ask) -> None:
     began = time.monotonic()
     trading = await house.store.do(house.journal.trading_state)
     took = time.monotonic() - began
-    waiting = await house.store.do(house.outbox.waiting)
+    notices = await house.store.do(_notices, house)
     found = await asyncio.gather(*(_account(house, account, zone) for account in house.accounts))
     lines = [
         *(line for account in found for line in account),
         _trading_words("Trading", trading, zone, lifts="/resume"),
         f"Journal: {_journal(house)}, answered in {took * 1000:.0f} ms",
-        f"Notices waiting for Telegram: {waiting}",
+        notices,
         f"tradehook {__version__}, python-telegram-bot {telegram.__version__}, Python {platform.python_version()}",
     ]
     await ask.reply_of_all("\n".join(lines))
@@ -112,6 +115,17 @@ async def _halted(house: House, account: Account, zone: tzinfo) -> list[str]:
     trading = await house.store.do(house.journal.trading.get, scope)
     lifts = "on the machine: tradehook resume --account-only"
     return [] if trading["state"] == "NORMAL" else [_trading_words("This account", trading, zone, lifts=lifts)]
+
+
+def _notices(house: House) -> str:
+    """What was to be told and was not, as HTML. Blocking."""
+    said = [f"Notices waiting for Telegram: {house.outbox.waiting()}"]
+    if kept := house.outbox.kept():
+        said.append(f"{kept} kept for whoever blocked me")
+    if refused := house.outbox.refused(since=now() - _LONG_AGO):
+        fact = plain(refused[0]).split("\n", 1)[0]
+        said.append(f"{len(refused)} that Telegram did not take: {text(fact)}{', …' if len(refused) > 1 else ''}")
+    return "; ".join(said)
 
 
 def _journal(house: House) -> str:

@@ -68,7 +68,13 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "buy",
         "buy; asks before it sends",
-        ("/buy BTC 0.01", "/buy BTC $250", "/buy BTC 50%", "/buy BTC 0.01 limit 64000 good 3d"),
+        (
+            "/buy BTC 0.01",
+            "/buy BTC $250",
+            "/buy BTC 50%",
+            "/buy BTC 0.01 limit 64000 good 3d",
+            "/buy SOL $50 on solana",
+        ),
         trade.buy,
         moves_money=True,
         in_menu=True,
@@ -76,7 +82,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "sell",
         "sell; asks before it sends",
-        ("/sell BTC 0.01", "/sell BTC 50%", "/sell ETH max", "/sell BTC 0.01 limit 70000"),
+        ("/sell BTC 0.01", "/sell BTC 50%", "/sell ETH max", "/sell BTC 0.01 limit 70000", "/sell SOL max on solana"),
         trade.sell,
         moves_money=True,
         in_menu=True,

@@ -24,8 +24,21 @@ async def carry_out(house: House, proposal: Proposal) -> None:
     """The confirmed question has led to its deed, to a new question, or to words that say why not.
 
     It is about the account that it was asked for, whatever the chat is about by now. Never raises: whoever pressed
-    Confirm hears the truth, whatever happens.
+    Confirm hears the truth, whatever happens; where it cannot be told now, `make_up_for` tells it later.
     """
+    if proposal.proposal_id in house.given_up:
+        _log.warning("Proposal %s came too late to be carried out: it was told that it was not.", proposal.proposal_id)
+        return
+    house.under_way.add(proposal.proposal_id)
+    try:
+        await _carry_out(house, proposal)
+    except Exception:  # noqa: BLE001 - what was done is done, and telling of it is tried again
+        _log.exception("What became of proposal %s could not be told yet.", proposal.proposal_id)
+    finally:
+        house.under_way.discard(proposal.proposal_id)
+
+
+async def _carry_out(house: House, proposal: Proposal) -> None:
     account = _account(house, proposal)
     if account is None:
         await never_done(house, proposal, f"The account {text(proposal.account or '')} is not served any more.")
@@ -43,7 +56,11 @@ async def carry_out(house: House, proposal: Proposal) -> None:
 
 
 async def make_up_for(house: House, proposal: Proposal) -> None:
-    """A confirmed question whose process died: it is told how far that came. Nothing is done now."""
+    """A confirmed question of which nobody was told: it is told how far that came. Nothing is done now, nor later."""
+    if proposal.proposal_id in house.under_way:
+        return
+    # No await in between: of the deed and these words, whichever comes first is the only one.
+    house.given_up.add(proposal.proposal_id)
     await tell_how_it_stands(house, proposal, "I was stopped before it was done.")
 
 
@@ -59,8 +76,10 @@ async def tell_how_it_stands(house: House, proposal: Proposal, why: str) -> None
     try:
         is_untouched = await house.store.do(kind.is_untouched, house, proposal)
     except Exception:  # noqa: BLE001
-        # The journal itself is out of reach: the next boot looks again, and until then nobody knows.
+        # The journal itself is out of reach: it is looked at again, and until then nobody knows.
         _log.exception("The journal could not be asked about proposal %s.", proposal.proposal_id)
+        if proposal.proposal_id in house.said_unknown:
+            return
         await house.voice.say(
             proposal.chat_id,
             f"{bold(f'UNKNOWN: {proposal.deed}')}\nThe journal cannot be read, so I do not know whether this was "
@@ -68,6 +87,7 @@ async def tell_how_it_stands(house: House, proposal: Proposal, why: str) -> None
             account=proposal.account,
             thread_id=proposal.where.thread_id,
         )
+        house.said_unknown.add(proposal.proposal_id)
         return
     if is_untouched:
         await never_done(house, proposal, why)
@@ -98,7 +118,7 @@ async def never_done(house: House, proposal: Proposal, why: str) -> None:
         reply_to=proposal.message_id,
         account=proposal.account,
     )
-    await house.store.do(house.outbox.put, letter)
+    await house.store.do(house.outbox.put, letter.at(proposal.where))
     # Last, so that after a crash in between the next boot does all of it again; the letter is still one.
     await house.store.do(house.proposals.close, proposal.proposal_id, State.NOT_SENT)
     await house.look()

@@ -32,6 +32,6 @@ async def end(house: House, proposal: Proposal, words: str, *, above: str = "", 
         letter = Letter(
             proposal.chat_id, f"{proposal.proposal_id}:done", words, proposal.message_id, account=proposal.account
         )
-        await house.store.do(house.outbox.put, letter)
+        await house.store.do(house.outbox.put, letter.at(proposal.where))
     await house.store.do(house.proposals.close, proposal.proposal_id, State.SENT)
     await house.look()

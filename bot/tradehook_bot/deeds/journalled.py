@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 def is_untouched(house: House, proposal: Proposal) -> bool:
     """Whether it certainly was not sent."""
     try:
-        return house.journal.get(proposal.proposal_id).reads_as is IntentState.PREPARED
+        intent = house.journal.get(proposal.proposal_id)
     except InvalidInput:
         return True  # it never came as far as the journal
+    if intent.state is IntentState.CREATED and intent.is_left_unsigned:
+        return True  # what waits for a signature moves nothing, and nobody is there any more to sign it
+    return intent.reads_as is IntentState.PREPARED
 
 
 async def begin(house: House, account: Account, proposal: Proposal, *, words: str | None = None) -> None:

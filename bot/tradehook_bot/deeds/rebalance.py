@@ -247,7 +247,7 @@ async def _end(house: House, proposal: Proposal, words: str) -> None:
         account=proposal.account,
         has_freeze=True,
     )
-    await house.store.do(house.outbox.put, letter)
+    await house.store.do(house.outbox.put, letter.at(proposal.where))
     await house.store.do(house.proposals.close, proposal.proposal_id, State.SENT)
     await house.look()
 

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from tradehook import render
 from tradehook.desk.intents import State as IntentState
 from tradehook.errors import InvalidInput
+from tradehook.made_words import line_of
 from tradehook.models import Value
 from tradehook_bot import doubts, words
+from tradehook_bot.answered_doubts import RESOLVE
 from tradehook_bot.deeds import asking, ending
 from tradehook_bot.deeds.kind import Kind
 from tradehook_bot.replies import bold, code, text
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from tradehook_bot.context import House
     from tradehook_bot.proposals import Proposal, Where
 
-NAME = "resolve"
+NAME = RESOLVE
 NOT_PLACED = "not-placed"
 _LIFETIME = timedelta(minutes=5)
 
@@ -109,10 +111,8 @@ def needs_code(house: House, proposal: Proposal) -> bool:
 
 def _standing(intent: Intent) -> str:
     """How it stands now that the doubt is over."""
-    if intent.last_order is not None:
-        return render.order_line(intent.last_order)
-    if intent.last_transfer is not None:
-        return render.transfer_line(intent.last_transfer)
+    if intent.made is not None:
+        return line_of(intent.made)
     return f"It is {intent.standing}."
 
 
