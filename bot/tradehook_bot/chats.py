@@ -64,8 +64,14 @@ class Chats:
 
     def loudness(self, chat_id: int) -> Loudness:
         """How much this chat is told without having asked; normal when nobody said."""
-        found = self._read(chat_id, CHAT.c.loudness)
-        return Loudness(found) if found is not None and found in [*Loudness] else Loudness.NORMAL
+        return _loudness(self._read(chat_id, CHAT.c.loudness))
+
+    def wishes(self, chat_id: int) -> tuple[str | None, Loudness]:
+        """The name of this chat's zone, and how much it is told, in one look."""
+        query = select(CHAT.c.zone, CHAT.c.loudness).where(self._mine, CHAT.c.chat_id == chat_id)
+        with self._store.engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return (row.zone, _loudness(row.loudness)) if row is not None else (None, Loudness.NORMAL)
 
     def set_loudness(self, chat_id: int, loudness: Loudness) -> None:
         """From now on this chat is told so much. May be repeated."""
@@ -89,3 +95,7 @@ class Chats:
             done = connection.execute(update(CHAT).where(self._mine, CHAT.c.chat_id == chat_id).values(chosen))
             if done.rowcount == 0:
                 connection.execute(insert(CHAT).values(bot_id=self._store.bot_id, chat_id=chat_id, **chosen))
+
+
+def _loudness(found: str | None) -> Loudness:
+    return Loudness(found) if found is not None and found in [*Loudness] else Loudness.NORMAL

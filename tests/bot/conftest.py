@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.bot.authenticator import app_of
+from tests.bot.processes import process
 
 from tradehook.budget import Budget
 from tradehook.desk.journal import Journal
@@ -34,7 +35,7 @@ from tradehook_bot.settings import BotSettings
 from tradehook_bot.store import Store
 from tradehook_sandbox.telegram.driver import Person
 
-__all__ = ["app_of"]
+__all__ = ["app_of", "process"]
 
 PATIENCE_SECONDS = 20.0
 STARTED = "Application started"

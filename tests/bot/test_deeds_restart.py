@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pyotp
-import pytest
 
 from tradehook.rebalance import Goal
 from tradehook_bot.store import Store
@@ -20,24 +19,6 @@ def is_new(card, text):
 
 def is_now(card, text):
     return lambda message: message.id == card.id and text in message.text
-
-
-@pytest.fixture
-def process(make_bot):
-    """A bot whose processes are all gone at the end."""
-    bot = make_bot()
-    started = []
-
-    def start():
-        started.append(bot.spawn())
-        return started[-1]
-
-    bot.start = start
-    yield bot
-    for each in started:
-        if each.poll() is None:
-            each.kill()
-        each.wait(timeout=20)
 
 
 def kill(running):

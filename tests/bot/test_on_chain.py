@@ -270,23 +270,6 @@ def test_one_that_the_exchange_does_not_prepare_is_told_and_may_be_asked_for_aga
     assert exchange.orders() == before + 1
 
 
-@pytest.fixture
-def process(make_bot):
-    """A bot that runs in processes of its own, and what ends them."""
-    bot = make_bot()
-    started = []
-
-    def start():
-        started.append(bot.spawn())
-        return started[-1]
-
-    bot.start = start
-    yield bot
-    for each in started:
-        each.kill()
-        each.wait(timeout=20)
-
-
 def test_killed_while_it_is_signed_it_is_there_once_and_told(process, exchange, eventually):
     anna = process.person()
     process.admit(anna)

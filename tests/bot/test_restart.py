@@ -14,7 +14,6 @@ import termios
 import time
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import update
 
 from tradehook.desk.intents import this_owner
@@ -37,24 +36,6 @@ def asked(person, command="/buy BTC 0.01"):
 
 def told(person, text):
     return [message for message in person.messages() if message.from_bot and text in message.text]
-
-
-@pytest.fixture
-def process(make_bot):
-    """A bot whose processes are all gone at the end."""
-    bot = make_bot()
-    started = []
-
-    def start():
-        started.append(bot.spawn())
-        return started[-1]
-
-    bot.start = start
-    yield bot
-    for each in started:
-        if each.poll() is None:
-            each.kill()
-        each.wait(timeout=20)
 
 
 def kill(running):

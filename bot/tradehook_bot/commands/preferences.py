@@ -57,7 +57,7 @@ async def notify(ask: Ask) -> None:
 async def whoami(ask: Ask) -> None:
     """The person knows as whom the bot knows them, and what this chat is about."""
     house = ask.house
-    user, zone, loudness = await house.store.do(_known, ask)
+    user, (zone, loudness) = await house.store.do(_known, ask)
     lines = [
         f"{bold(ask.name)}, id {code(ask.user_id)}",
         f"Role: {text(user.role if user is not None else 'none')}",
@@ -69,10 +69,9 @@ async def whoami(ask: Ask) -> None:
     await ask.reply_of_all("\n".join(lines))
 
 
-def _known(ask: Ask) -> tuple[User | None, str | None, Loudness]:
+def _known(ask: Ask) -> tuple[User | None, tuple[str | None, Loudness]]:
     """Who somebody is, and what their chat chose. Blocking."""
-    house, chat_id = ask.house, ask.chat_id
-    return house.access.user(ask.user_id), house.chats.zone_name(chat_id), house.chats.loudness(chat_id)
+    return ask.house.access.user(ask.user_id), ask.house.chats.wishes(ask.chat_id)
 
 
 def _read_loudness(words: tuple[str, ...]) -> Loudness:

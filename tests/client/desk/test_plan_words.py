@@ -239,3 +239,53 @@ def test_what_was_asked_for_is_remembered_with_its_name(world):
     carry_out(desk, intent_id="plan-2")
     assert plans.asked_before(desk.journal, "plan-2")[1] == ""
     assert "named" not in desk.journal.get("plan-2").asked
+
+
+# --- what nobody can tell, and what was begun before ------------------------------------------------------------
+
+
+def untold(desk, **more):
+    """The exchange tells of the BTC order that nobody can tell how it ended."""
+    read = desk.exchange.get_order
+
+    async def cannot_tell(order_id):
+        found = await read(order_id)
+        return found.model_copy(update={"status": OrderStatus.CANNOT_TELL, **more}) if found.base == "BTC" else found
+
+    desk.exchange.get_order = cannot_tell
+    return desk
+
+
+@pytest.mark.parametrize("evidence", [None, "BTC moved, PYUSD did not"])
+def test_where_nobody_can_tell_how_a_leg_ended_its_account_stops_there(world, evidence):
+    outcome, _ = follow(untold(world.desk(), evidence=evidence))
+    (order_id,) = ids(outcome)
+    first, second = (plans.leg_intent_id("plan-1", number) for number in (1, 2))
+    why = (
+        f"nobody can tell how order {order_id} ended: {evidence or 'the exchange says nothing of it'}. Look at the "
+        f"exchange, then type `tradehook intents resolve {first} --as filled` (or `canceled`), and continue this plan"
+    )
+    assert [(leg.state, leg.note, leg.intent_id) for leg in outcome.legs] == [
+        ("cannot tell", why, first),
+        ("not sent", "nobody can tell how an earlier leg ended", second),
+    ]
+    assert (outcome.state, world.sends("POST", "/orders")) == (State.PREPARED, 1)
+    assert [leg.is_open for leg in outcome.legs] == [True, False]
+
+
+def test_a_leg_that_was_sent_before_is_followed_even_where_it_would_not_be_sent_now(world):
+    """The sell failed, and the money for the buy was there; after it was spent it would be too little for another."""
+    world.fault("error_before", status=400)
+    first, _ = follow(world.desk(), wait_seconds=0)
+    assert [leg.state for leg in first.legs] == ["failed", "waiting"]
+    world.sandbox.clock.advance(30)
+    again, _ = follow(world.desk())
+    assert [(leg.state, leg.is_stored) for leg in again.legs] == [("failed", False), ("filled", True)]
+    assert ids(again) == ids(first)
+
+
+def test_a_leg_that_is_not_sent_has_its_id_all_the_same(world):
+    outcome, _ = follow(world.desk(), wait_seconds=0)
+    told = outcome.legs[1].to_dict()
+    assert (told["intent_id"], told["state"]) == (plans.leg_intent_id("plan-1", 2), "not sent")
+    assert (told["note"], told["is_stored"], told["order"]) == ("an earlier leg has not ended yet", False, None)

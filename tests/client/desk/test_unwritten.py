@@ -102,7 +102,7 @@ def test_a_dead_senders_order_that_a_person_found_is_bound_with_both_told(world)
 
 
 def test_who_finds_another_sending_it_waits_and_does_not_give_up_at_once(world):
-    class Waited(Exception):  # noqa: N818 - no error
+    class Waited(Exception):
         pass
 
     first, second = world.desk(), world.desk()
