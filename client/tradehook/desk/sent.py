@@ -68,18 +68,29 @@ def sent_by(
     if since is not None:
         earliest = iso(min(since, now - _HOUR) - _SLACK)
         rows += connection.execute(query.where(INTENT.c.state.in_(_PLACED), INTENT.c.sending_at >= earliest))
-    return sorted((_sent(row) for row in rows), key=lambda sent: sent.at)
+    return sorted((_sent(row) for row in rows if not _is_let_go(row)), key=lambda sent: sent.at)
+
+
+def _is_let_go(row: Row[Any]) -> bool:
+    """Whether it was to be signed, and whoever would have done that is gone: it moves nothing.
+
+    Whoever takes it up again is held against the limits anew, in the step to EXECUTING as well.
+    """
+    return State(row.state) is State.CREATED and _is_left(row)
+
+
+def _is_left(row: Row[Any]) -> bool:
+    return row.owner is None or not is_alive(row.owner, sending_at=datetime.fromisoformat(row.sending_at))
 
 
 def _sent(row: Row[Any]) -> Sent:
-    state, at = State(row.state), datetime.fromisoformat(row.sending_at)
-    is_left = state in SENDERS and not (row.owner is not None and is_alive(row.owner, sending_at=at))
+    state = State(row.state)
     return Sent(
         intent_id=row.intent_id,
         kind=row.kind,
         state=state,
-        is_unknown=is_left or state in IN_DOUBT,
-        at=at,
+        is_unknown=(state in SENDERS and _is_left(row)) or state in IN_DOUBT,
+        at=datetime.fromisoformat(row.sending_at),
         worth=Decimal(row.notional) if row.notional else Decimal(0),
         request=json.loads(row.request) if row.request else None,
     )

@@ -50,7 +50,7 @@ def test_each_leg_is_told_with_its_number_and_what_came_of_it(world):
         "1. sell 0.1379 BTC: filled. Filled: sold 0.1379 BTC at 67,338.8, fee 3.71",
         "2. buy ETH for 7097.63 PYUSD: filled. Filled: bought 2.0530 ETH at 3,456.85, fee 2.84",
     ]
-    assert outcome.problems == []
+    assert (outcome.problems, [leg.note for leg in outcome.legs]) == ([], ["", ""])
     assert [event["what"] for event in notes(desk)] == ["prepared", "done"]
 
 

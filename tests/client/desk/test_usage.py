@@ -87,11 +87,19 @@ def test_what_is_in_doubt_counts_however_old_it_is(journal):
     long_ago = datetime(2026, 1, 1, tzinfo=UTC)
     for state in (State.UNKNOWN, State.NEEDS_HUMAN, State.PROVED_ABSENT, State.SENDING, State.EXECUTING):
         sent(journal, f"old-{state}", "1", state=state, at=long_ago)
-    sent(journal, "created", "1", state=State.CREATED, at=long_ago)
     sent(journal, "alive", "1", state=State.SENDING, owner=this_owner())
     found = used(journal)
-    assert (found["in_flight"], found["unknowns"]) == (5, 5)  # a person's or an absent one is not under way any more
+    assert (found["in_flight"], found["unknowns"]) == (4, 5)  # a person's or an absent one is not under way any more
     assert (found["day"], found["hour"], found["orders_hour"]) == ("1", "1", 1)
+
+
+def test_what_was_to_be_signed_counts_as_long_as_its_process_lives(journal):
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    sent(journal, "left", "1", state=State.CREATED, owner="elsewhere:1:1", at=an_hour_ago)
+    assert used(journal) == NOTHING
+    sent(journal, "signing", "2", state=State.CREATED, owner=this_owner())
+    found = used(journal)
+    assert (found["in_flight"], found["unknowns"], found["day"]) == (1, 0, "2")
 
 
 def test_a_sender_on_another_machine_is_taken_to_live_for_a_while(journal):
