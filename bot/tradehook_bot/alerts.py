@@ -36,7 +36,7 @@ class Alerts:
         """Tell of this house's orders."""
         self._house = house
         self._lock = asyncio.Lock()
-        self._told_doubt: set[str] = set()
+        self._told_doubt: set[tuple[str, int]] = set()
         self._telling = Telling(house)
         self._sending = Sending(house)
 
@@ -84,14 +84,12 @@ class Alerts:
 
     def _find_doubt(self) -> None:
         """A process that died while sending writes no event: its intents are found by their state."""
-        doubtful = [
-            intent.intent_id
-            for intent in self._house.journal.list(states=[State.UNKNOWN], stored=SENDERS, limit=_MOST_DOUBTS)
-            if intent.intent_id not in self._told_doubt
-        ]
+        found = self._house.journal.list(states=[State.UNKNOWN], stored=SENDERS, limit=_MOST_DOUBTS)
+        # By attempt: of one that was left unsigned there is no doubt, and the next try of it may end in one.
+        doubtful = {(intent.intent_id, intent.attempt) for intent in found} - self._told_doubt
         if doubtful:
-            self._hurry(self._telling.tell(dict.fromkeys(doubtful)))
-            self._told_doubt.update(doubtful)
+            self._hurry(self._telling.tell(dict.fromkeys(intent_id for intent_id, _ in sorted(doubtful))))
+            self._told_doubt |= doubtful
 
     def _hurry(self, told: Sequence[Intent]) -> None:
         for intent in told:

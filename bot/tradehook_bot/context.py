@@ -63,6 +63,8 @@ class House:
     """The confirmed questions that this process is carrying out."""
     given_up: set[str] = field(default_factory=set)
     """Those that it took for cut off: they are told of, and never carried out after that."""
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Why a confirmed question did not come to its end, as HTML, until its person was told."""
     said_unknown: set[str] = field(default_factory=set)
     """Those of which it said that nobody knows, because the journal could not be read; said once."""
     may_send: Callable[[], bool] = field(default=lambda: True)

@@ -157,5 +157,7 @@ def _nothing_called(
 
 
 def _offer(asset: Asset, retry: str) -> Offer:
-    label = f"{asset.symbol} on {asset.chain} ({short_address(asset.address or '?')})"
+    # What the button asks for: a quote of something on a chain is told by an order that one would really give.
+    deed = next((f"{verb} " for verb in ("Buy", "Sell") if retry.startswith(f"/{verb.lower()} ")), "")
+    label = f"{deed}{asset.symbol} on {asset.chain} ({short_address(asset.address or '?')})"
     return Offer(label, f"{retry.format(market=asset.symbol)} on {asset.chain}")

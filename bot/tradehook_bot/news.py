@@ -145,11 +145,12 @@ def words(intent: Intent, *, exchange: str, is_from_chat: bool) -> str:
     """
     deed = _deed(intent)
     origin = "" if is_from_chat else f"from {render.source_words(intent.source)}"
+    whence = [text(f"F{origin[1:]}")] if origin else []
     match intent.reads_as:
         case _ if intent.is_left_unsigned:
             verb = "sent" if intent.kind == "transfer" else "placed"
             because = "It was prepared and never signed, because what asked for it was stopped. Nothing was moved."
-            return "\n".join([bold(f"Not {verb}: {deed}"), because, *([text(origin.capitalize())] if origin else [])])
+            return "\n".join([bold(f"Not {verb}: {deed}"), because, *whence])
         case State.ACCEPTED if intent.last_transfer is not None:
             transfer = intent.last_transfer
             facts = [f"transfer {code(render.short_id(transfer.transfer_id))}", *([text(origin)] if origin else [])]
@@ -171,13 +172,13 @@ def words(intent: Intent, *, exchange: str, is_from_chat: bool) -> str:
             error = error_from_dict(intent.error or {})
             verb, done = ("sent", "sent") if intent.kind == "transfer" else ("placed", "traded")
             because = f"{words_for(error)}\nNothing was {done}."
-            return "\n".join([bold(f"Not {verb}: {deed}"), because, *([text(origin.capitalize())] if origin else [])])
+            return "\n".join([bold(f"Not {verb}: {deed}"), because, *whence])
         case State.UNKNOWN:
             fact, *rest = render.unknown_lines(
                 deed, exchange=exchange, sent_at=intent.sending_at, intent_id=intent.intent_id
             )
             lines = [bold(fact), *(text(line) for line in rest), _WHERE_TO_LOOK.get(intent.kind, _LOOK)]
-            return "\n".join([*lines, *([text(origin.capitalize())] if origin else [])])
+            return "\n".join([*lines, *whence])
         case _:
             return f"{bold('Submitting')}: {text(deed)}…"
 

@@ -110,6 +110,7 @@ class Outbox:
         *,
         at: datetime | None = None,
         happened_at: datetime | None = None,
+        state: str = "queued",
     ) -> None:
         """The same inside a transaction, so that the news and the mark that it was seen stand or fall together.
 
@@ -134,7 +135,7 @@ class Outbox:
                     is_silent=letter.is_silent,
                     thread_id=letter.thread_id,
                     user_id=letter.user_id,
-                    state="queued",
+                    state=state,
                     attempts=0,
                     next_try_at=moment,
                     made_at=stamp(happened_at) if happened_at is not None else moment,
@@ -236,9 +237,9 @@ class Outbox:
             self._set_within(connection, due, state="dead")
 
     def divert(self, due: Due, letter: Letter) -> None:
-        """This letter goes out in its place, once."""
+        """This letter goes out in its place, once; where that may have arrived, this one says that it may repeat it."""
         with writing(self._store.engine) as connection:
-            self.put_within(connection, [letter])
+            self.put_within(connection, [letter], state="doubtful" if due.may_repeat else "queued")
             self._set_within(connection, due, state="diverted")
 
     def hold(self, chat_id: int) -> None:

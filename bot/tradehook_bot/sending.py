@@ -50,10 +50,13 @@ class Sending:
         self._house = house
         self._edited_at: dict[tuple[int, int], float] = {}
         self._under_way: dict[int, asyncio.Task[None]] = {}
+        self._is_ending = False
 
     async def send_due(self) -> None:
         """What is due is sent, in order inside a chat, side by side between chats; a slow one goes on by itself."""
         house = self._house
+        if self._is_ending:
+            return
         self._let_go()
         await house.store.do(fold_old, house.store)
         edits: dict[int, list[OrderMessage | Notice]] = {}
@@ -70,7 +73,12 @@ class Sending:
         self._let_go()
 
     async def finish(self) -> None:
-        """What is on its way has arrived, or not; nothing is begun."""
+        """What is on its way has arrived, or not; nothing is begun any more, and the next boot sends the rest."""
+        self._is_ending = True
+        await self.settle()
+
+    async def settle(self) -> None:
+        """No chat is under way: each was served as far as Telegram takes it now."""
         if self._under_way:
             await asyncio.wait([*self._under_way.values()])
         self._let_go()
@@ -80,6 +88,8 @@ class Sending:
         over = {chat_id: task for chat_id, task in self._under_way.items() if task.done()}
         self._under_way = {chat_id: task for chat_id, task in self._under_way.items() if chat_id not in over}
         errors = [error for task in over.values() if not task.cancelled() and (error := task.exception()) is not None]
+        for error in errors[1:]:
+            _log.error("Another chat could not be served, either.", exc_info=error)
         if errors:
             raise errors[0]
 
@@ -88,12 +98,15 @@ class Sending:
         if not await house.store.do(reach.is_reachable, house, chat_id):
             await house.store.do(house.outbox.hold, chat_id)
             return
-        while house.may_send() and (due := await house.store.do(house.outbox.take, chat_id=chat_id)) is not None:
+        while self._may_begin() and (due := await house.store.do(house.outbox.take, chat_id=chat_id)) is not None:
             if not await self._sent(due):
                 return
         # A letter that has to wait must not find its turn taken by edits.
         if edits and not await house.store.do(house.outbox.is_waiting, chat_id):
             await self._edit(edits)
+
+    def _may_begin(self) -> bool:
+        return self._house.may_send() and not self._is_ending
 
     # --- letters ------------------------------------------------------------------------------------------------
 
@@ -157,6 +170,8 @@ class Sending:
     async def _edit(self, edits: Sequence[OrderMessage | Notice]) -> None:
         """These messages of one chat say what they should, as far as Telegram takes it now."""
         for each in edits:
+            if not self._may_begin():
+                return
             if each.message_id is None or not self._is_time_for(each.chat_id, each.message_id):
                 continue
             edited = await self._edit_notice(each) if isinstance(each, Notice) else await self._edit_order(each)

@@ -83,6 +83,8 @@ class Telling:
         house = self._house
         card = house.order_messages.get(intent.intent_id)
         if card is not None:
+            if intent.is_left_unsigned:
+                return []  # its question was confirmed and never closed: that says it, see `make_up_for`
             house.order_messages.want_within(connection, intent.intent_id, news.version(intent))
             letter = self._after_card(intent, card, chats.get(card.chat_id) or house.chats.loudness(card.chat_id))
             return [letter] if letter is not None else []

@@ -46,7 +46,7 @@ def run(*, dags: Path) -> int:
 
 def _start(stage: Stage, *, phone: Path | None) -> None:
     with console.status("Starting the sandbox…"):
-        stage.start_sandbox(port=_port(SANDBOX_PORT), state=stage.folder / "sandbox.db")
+        stage.start_sandbox(port=_sandbox_port(stage.folder), state=stage.folder / "sandbox.db")
     with console.status("Starting the bot…"):
         if phone is None:
             link = stage.prepare_bot()
@@ -85,6 +85,25 @@ def _open(page: str) -> None:
 
     if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         threading.Thread(target=try_it, name="browser", daemon=True).start()
+
+
+def _sandbox_port(folder: Path) -> int:
+    """The port of the exchange, the same each time: orders and limits of before belong to its address.
+
+    Raises:
+        StageError: something else has it.
+    """
+    kept, was_here = folder / "port", (folder / "sandbox.db").exists()
+    wanted = int(kept.read_text()) if kept.exists() else SANDBOX_PORT
+    port = _port(wanted)
+    if port != wanted and (was_here or kept.exists()):
+        raise StageError(
+            f"something else has port {wanted}, and what you did here before belongs to it. Stop that (perhaps a "
+            f"`tradehook-sandbox serve`), then try again; or delete {folder.name} to begin anew."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    kept.write_text(str(port))
+    return port
 
 
 def _port(wanted: int) -> int:

@@ -55,3 +55,14 @@ def test_what_is_new_in_a_group_finds_room_however_much_there_is_to_edit(bot, an
     anna.wait_for("new 2", chat=busy)
     eventually(lambda: bot.house.outbox.waiting() == 0)
     assert to_edit(bot) > MANY // 2
+
+
+def test_a_stop_waits_for_what_is_on_its_way_and_begins_nothing(bot, anna):
+    anna.fault("slow", "sendMessage", seconds=0.3, times=MANY)
+    bot.house.outbox.put(*(Letter(anna.chat, f"k:{number}", f"new {number}") for number in range(MANY)))
+    anna.wait_for("new 1", since=0)
+    bot.run(bot.app.post_stop(bot.app))
+    left = bot.house.outbox.waiting()
+    assert left > MANY // 2
+    bot.run(bot.house.look())
+    assert bot.house.outbox.waiting() == left  # the next boot sends them

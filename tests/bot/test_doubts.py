@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from tradehook.client import connect
 from tradehook.desk.intents import iso
+from tradehook.errors import OutcomeUnknown
 from tradehook.models import NewOrder
 
 
@@ -185,6 +186,18 @@ def test_freeze_under_a_doubt_freezes_at_one_tap(exchange, bot, anna):
     anna.tap("Freeze", anna.wait_for("UNKNOWN: Buy 0.0123 BTC"))
     anna.wait_for("Frozen.")
     assert bot.house.journal.trading_state()["state"] == "HALTED"
+    told = anna.wait_for("1 UNKNOWN: may exist or not. /unknown").text
+    assert "No other order is live at the exchange." in told
+
+
+def test_a_short_id_is_named_in_full(exchange, bot, anna):
+    exchange.fault("error_before", times=1)
+    with connect(bot.account) as client, pytest.raises(OutcomeUnknown):
+        client.place_order(NewOrder.of("BTC/PYUSD", side="buy", amount="0.0123"), intent_id="d2", source="cli")
+    anna.say("/unknown d")
+    anna.wait_for("No doubt begins with 'd'")
+    anna.say("/unknown d2")
+    anna.wait_for("UNKNOWN: Buy 0.0123 BTC")
 
 
 @pytest.mark.parametrize("command", ["/unknown zzzz", "/unknown abc", "/unknown zzzz not"])

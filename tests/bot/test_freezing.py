@@ -125,3 +125,9 @@ def test_a_freeze_that_was_lifted_before_is_not_asked_about(bot, anna, eventuall
 def test_resume_without_a_freeze_says_so(anna):
     anna.say("/resume")
     anna.wait_for("not frozen")
+
+
+def test_what_is_no_length_of_time_is_said_to_be_a_reason(bot, anna):
+    anna.say("/freeze 2x")
+    assert "a length of time is written 90s, 30m, 2h or 1d" in anna.wait_for("Frozen.").text
+    assert bot.house.journal.trading_state()["why"] == "2x"

@@ -7,14 +7,13 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select, update
 
+from tradehook.desk.intents import State
 from tradehook.desk.tables import INTENT, PREVIEW
-from tradehook.models import Asset
+from tradehook.models import Asset, NewOrder
 from tradehook_bot.markets import also_there
 
 CBBTC = "0xcbb7c0000ab88b473b1f5afd9ef808440eed33bf"
 SOL = "So11111111111111111111111111111111111111112"
-NOT_DONE = {"SENDING": "Not placed", "CREATED": "Not sent"}
-"""How it is told of an order whose process died in this state."""
 
 
 def previews(bot):
@@ -99,7 +98,7 @@ def test_a_name_that_only_chains_have_is_offered_by_buttons(exchange, bot, anna)
     before = exchange.orders()
     anna.say("/buy CBBTC $50")
     told = anna.wait_for(f"CBBTC is on chain: base ({CBBTC})")
-    assert [button.text for button in told.buttons] == ["CBBTC on base (0xcbb7…33bf)"]
+    assert [button.text for button in told.buttons] == ["Buy CBBTC on base (0xcbb7…33bf)"]
     assert previews(bot) == []
     anna.tap(1, told)
     card = anna.wait_for("Buy CBBTC for 50.00 USDC on base at the market price?")
@@ -311,8 +310,8 @@ def test_a_question_outlives_a_restart_and_its_preview_too(process, exchange):
     assert used[-1] == intent.intent_id
 
 
-@pytest.mark.parametrize("state", ["SENDING", "CREATED"])
-def test_killed_before_it_was_signed_it_is_told_as_not_placed_and_never_as_a_doubt(
+@pytest.mark.parametrize("state", ["SENDING", "CREATED", "PREPARED"])
+def test_killed_before_it_was_signed_it_is_told_as_not_sent_once_and_is_under_way_no_more(
     process, exchange, eventually, state
 ):
     anna = process.person()
@@ -330,16 +329,37 @@ def test_killed_before_it_was_signed_it_is_told_as_not_placed_and_never_as_a_dou
         running.kill()
         running.wait(timeout=20)
         exchange.http.delete("/faults")
+        if state == "PREPARED":  # a look was faster than the new process
+            journal.move(journal.list()[0], State.PREPARED, what="abandoned")
         with journal.engine.begin() as connection:  # as a process leaves it that is killed a moment later
             connection.execute(update(INTENT).values(state=state))
     running = process.start()
-    anna.wait_for(lambda message: message.id > card.id and message.text.startswith(f"SANDBOX · {NOT_DONE[state]}: Buy"))
-    anna.wait_for(lambda message: message.id == card.id and NOT_DONE[state] in message.text, since=0)
+    anna.wait_for(lambda message: message.id > card.id and message.text.startswith("SANDBOX · Not sent: Buy"))
+    anna.wait_for(lambda message: message.id == card.id and "Not sent" in message.text, since=0)
     eventually(process.has_read_everything)
     eventually(process.has_sent_everything)
     running.terminate()
     running.wait(timeout=30)
     told = [message.text for message in anna.messages() if message.id >= card.id and message.from_bot]
-    assert [text for text in told if "UNKNOWN" in text or "Submitting" in text] == []
-    assert sum(NOT_DONE[state] in text for text in told) == 2  # the order's own message, and one notice
+    assert [text for text in told if "UNKNOWN" in text or "Submitting" in text or "Not placed" in text] == []
+    assert sum("Not sent" in text for text in told) == 2  # the order's own message, and one notice
     assert exchange.orders() == before
+    with process.journal() as journal:
+        # Whoever wakes up late and would sign it finds it changed, and it takes no room of the limits.
+        assert [intent.state for intent in journal.list()] == ["PREPARED"]
+
+
+def test_a_doubt_is_told_though_an_earlier_try_of_it_was_left_unsigned(bot, anna):
+    """A task's first process died before it signed, which is no news; its second one died while it did."""
+    account, journal = bot.house.accounts[0], bot.house.journal
+    exchange = account.client.exchange
+    order = NewOrder.of("CBBTC/USDC", side="buy", amount="$20", chain="base")
+    names = {"exchange": exchange.spec.name, "host": exchange.host, "environment": "sandbox", "account": "main"}
+    intent, _ = journal.prepare("d-1", kind="order", source="airflow:dca/run/buy", asked=order.to_dict(), **names)
+    journal.settle(intent, bot.run(account.client.size_order(order)).to_dict(), account_id=bot.run(account.identify()))
+    left = {"owner": "another machine:1:1", "sending_at": "2020-01-01T00:00:00.000000Z", "exchange_id": "not there"}
+    for attempt, state in enumerate(("SENDING", "EXECUTING"), start=1):
+        with journal.engine.begin() as connection:
+            connection.execute(update(INTENT).values(state=state, attempt=attempt, **left))
+        bot.run(bot.house.look())
+    assert "From Airflow (dca)" in anna.wait_for("UNKNOWN: Buy CBBTC for 20.00 USDC on base", since=0).text

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from tradehook.desk import guard
 from tradehook.desk.limits import Limits
 from tradehook_bot.access import TRADER, VIEWER
 
@@ -83,6 +84,17 @@ def test_more_takes_a_code(bot, anna, book, app_of):
     assert book.newest.limits.order == 200
 
 
+def test_the_first_limits_of_a_live_account_take_a_code(anna, book, app_of, monkeypatch):
+    """They are what go-live begins with: whoever has the phone must not widen them before it is live."""
+    monkeypatch.setattr(guard, "is_live", lambda _exchange: True)
+    assert "needs a code" in answer(anna, "/limits order 100000 collar none", "none is set up")
+    app_of(anna)
+    told = asked(anna, "/limits order 100000 collar none").text
+    assert "This allows more: one order, percent a price may be worse than the market." in told
+    assert "percent a price may be worse than the market: none" in told
+    assert book.newest is None
+
+
 @pytest.mark.parametrize("command", ["/limits order none", "/limits day 1000 order 50", "/limits collar 3"])
 def test_more_in_one_of_them_is_more(command, anna, book, app_of):
     book.set(order=Decimal(100), day=Decimal(400))
@@ -123,6 +135,11 @@ def test_a_version_set_meanwhile_stays(anna, book):
         ("/limits in-flight 2.5", "counts: write a whole number"),
         ("/limits unknowns 0", "--unknowns cannot be 0"),
         ("/limits zone Mars/Base", "is no time zone"),
+        ("/limits zone Mars/Base", "/limits zone Europe/Berlin"),
+        ("/limits zoen Europe/Berlin", "/limits zone Europe/Berlin"),
+        ("/limits orders-hour lots", "/limits orders_hour none"),
+        ("/limits destination_cool_off_hours x", "counts: write a whole number"),
+        ("/limits cool-off-hours 5 destination_cool_off_hours 6", "Name each limit once."),
         ("/limits order 50 day", "How much? Write /limits day 50"),
         ("/limits unknowns 3", "nothing would change"),
     ],

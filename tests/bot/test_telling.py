@@ -183,10 +183,10 @@ def test_a_group_that_becomes_a_supergroup_takes_its_letters_along(make_bot):
         async with speaking(house):
             sending = Sending(house)
             await sending.send_due()
-            await sending.finish()
+            await sending.settle()
             assert house.outbox.chats_due() == [new]
             await sending.send_due()
-            await sending.finish()
+            await sending.settle()
 
     asyncio.run(send())
     assert [message.text.split(" · ")[1] for message in group.messages() if message.from_bot] == ["first", "second"]

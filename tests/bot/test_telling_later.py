@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select, update
 
-from tradehook_bot import keyboards, life, proposals
+from tradehook_bot import keyboards, life, ownership, proposals
 from tradehook_bot.deeds import carrying
 from tradehook_bot.proposals import State, Where
+from tradehook_bot.tables import PROPOSAL
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +80,7 @@ def test_that_nothing_was_sent_is_told_as_soon_as_it_can_be(bot, anna, exchange,
         assert states(bot) == [State.CONFIRMED]
     told = anna.wait_for(lambda seen: seen.id != card.id and "Not sent: Buy 0.0100 BTC" in seen.text)
     assert "Nothing was sent." in told.text
+    assert "Trading is frozen" in told.text  # why, and not that the bot was stopped
     eventually(lambda: states(bot) == [State.NOT_SENT])
     eventually(lambda: bot.house.outbox.waiting() == 0)
     assert len(tellings(anna, "Not sent: Buy")) == 2  # the question's own message, and one letter
@@ -126,3 +129,29 @@ def test_what_was_said_to_be_cut_off_is_never_carried_out_after_that(bot, anna, 
     anna.wait_for(lambda seen: seen.id != card.id and "Nothing was sent." in seen.text)
     assert states(bot) == [State.NOT_SENT]
     assert exchange.orders() == before
+
+
+def test_what_another_process_took_over_is_not_sent_by_one_that_wakes_up_late(bot, anna, exchange, eventually):
+    """A machine that was stopped for minutes counts as dead, and by then its person was told that nothing was sent."""
+    before = exchange.orders()
+    anna.say("/buy BTC 0.01")
+    card = anna.wait_for("Open until:")
+    token, where = keyboards.read(card.buttons[1].data).token, Where(anna.chat, anna.chat)
+    proposal = eventually(lambda: bot.house.proposals.confirm(token, where=where, message_id=card.id))
+    with bot.house.store.engine.begin() as connection:
+        connection.execute(update(PROPOSAL).values(owner="another machine:1:1"))
+    bot.run(carrying.carry_out(bot.house, proposal))
+    anna.wait_for(lambda seen: seen.id != card.id and "took over before it was sent" in seen.text, since=0)
+    assert states(bot) == [State.NOT_SENT]
+    assert exchange.orders() == before
+
+
+def test_whoever_tells_of_it_has_taken_it(bot, anna, eventually, monkeypatch):
+    anna.say("/buy BTC 0.01")
+    card = anna.wait_for("Open until:")
+    token, where = keyboards.read(card.buttons[1].data).token, Where(anna.chat, anna.chat)
+    proposal = eventually(lambda: bot.house.proposals.confirm(token, where=where, message_id=card.id))
+    monkeypatch.setattr(ownership, "this_owner", lambda: "another machine:1:1")
+    bot.run(carrying.make_up_for(bot.house, proposal))
+    with bot.house.store.engine.connect() as connection:
+        assert connection.execute(select(PROPOSAL.c.owner)).scalar_one() == "another machine:1:1"

@@ -140,6 +140,17 @@ def test_the_end_of_a_freeze_is_asked_about_in_private_when_its_group_is_closed(
     assert bot.house.journal.trading_state()["state"] == "NORMAL"
 
 
+def test_what_may_have_stood_in_the_group_already_says_so_where_it_goes_instead(bot, anna):
+    group = anna.group("Desk")
+    anna.wait_for("I do nothing here", chat=group, since=0)
+    anna.fault("error_after", "sendMessage", chat=group, status=502, times=1)
+    anna.fault("error_before", "sendMessage", chat=group, status=403, description="Forbidden: no", times=50)
+    bot.house.outbox.put(Letter(group.id, "k:1", "<b>Filled: 7 BTC</b>"))
+    told = anna.wait_for("Meant for a group, where I may not write: Filled: 7 BTC", chat=anna.chat, since=0)
+    assert len(from_bot(group.messages(), "Filled: 7 BTC")) == 1
+    assert told.text.endswith("(may be a repeat)")
+
+
 def test_what_belongs_to_nobody_on_the_list_goes_to_the_owner(bot, anna, eventually):
     group = anna.group("Desk")
     group.set_bot("kicked")

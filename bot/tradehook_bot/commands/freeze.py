@@ -19,7 +19,7 @@ from tradehook.desk.intents import State
 from tradehook.errors import TradehookError
 from tradehook_bot import diverting
 from tradehook_bot.access import only_looks
-from tradehook_bot.commands.orders import handles, open_orders
+from tradehook_bot.commands.orders import handles, open_orders, unknowns
 from tradehook_bot.deeds import cancel_all
 from tradehook_bot.deeds import resume as resuming
 from tradehook_bot.failures import words_for
@@ -67,6 +67,10 @@ async def freeze(ask: Ask) -> None:
     ]
     if length is not None:
         lines.append(await _ask_later(ask, length))
+    elif words and words[0][0].isdigit():
+        lines.append(
+            f"I read {text(repr(words[0][:20]))} as your reason: a length of time is written 90s, 30m, 2h or 1d."
+        )
     message_id = await ask.reply_of_all("\n".join([*lines, "", "Looking up what is still live at the exchange…"]))
     live, found = await _live_anywhere(house)
     told = "\n".join([*lines, "", *live])
@@ -173,8 +177,11 @@ async def _live(house: House, account: Account) -> tuple[list[str], Sequence[Ord
             found = await open_orders(account)
     except (TradehookError, TimeoutError):
         return [*lines, *await _last_seen(house, account)], ()
+    doubtful = await unknowns(house, account)
+    if doubtful:
+        lines.append(f"{bold(f'{len(doubtful)} UNKNOWN: may exist or not.')} /unknown")
     if not found:
-        return [*lines, "No order is live at the exchange."], ()
+        return [*lines, f"No {'other ' if doubtful else ''}order is live at the exchange."], ()
     lines.append(bold(f"STILL LIVE at the exchange: {len(found)} order{'s' if len(found) > 1 else ''}"))
     lines += [f"{text(render.order_line(order))}\n{handles(order)}" for order in found[:_SHOWN]]
     if len(found) > _SHOWN:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from tradehook.desk import guard
-from tradehook.desk.limit_changes import WORDS, option
+from tradehook.desk.limit_changes import WORDS, made_of, option
 from tradehook.desk.limit_changes import read as read_limit
 from tradehook.desk.limits import Limits
 from tradehook.desk.usage import usage
@@ -28,9 +28,7 @@ if TYPE_CHECKING:
     from tradehook_bot.context import Ask, House
 
 _BARS = 8
-
-
-_NAMES = {option(name).removeprefix("--").replace("-", ""): name for name in WORDS}
+_NAMES = {written.replace("-", "").replace("_", ""): name for name in WORDS for written in (name, option(name))}
 """How each limit may be written; dashes and underscores do not count."""
 
 
@@ -84,14 +82,29 @@ def _wanted(typed: Sequence[str]) -> Mapping[str, Any]:
             offers = [_NAMES[close[0]]] if close else ["order", "day", "transfer"]
             raise InvalidInput(
                 f"There is no limit {word[:40]!r}. There are: {', '.join(WORDS)}.",
-                suggestions=tuple(f"/limits {offer} 50" for offer in offers),
+                suggestions=tuple(_example(offer) for offer in offers),
             )
     if not words or len(words) % 2:
-        lacks = _NAMES[names[-1]] if names else "order"
-        raise InvalidInput(f"How much? Write /limits {lacks} 50, or none.", suggestions=(f"/limits {lacks} 50",))
-    if len({*names}) < len(names):
+        example = _example(_NAMES[names[-1]] if names else "order")
+        raise InvalidInput(f"How much? Write {example}, or none.", suggestions=(example,))
+    wanted = {_NAMES[name]: _read_one(_NAMES[name], amount) for name, amount in zip(names, words[1::2], strict=True)}
+    if len(wanted) < len(names):
         raise InvalidInput("Name each limit once.", suggestions=("/limits order 50 day 200",))
-    return {_NAMES[name]: read_limit(_NAMES[name], amount) for name, amount in zip(names, words[1::2], strict=True)}
+    return wanted
+
+
+def _read_one(name: str, amount: str) -> Any:
+    """A limit, checked by itself. Raises `InvalidInput`, which offers whole commands."""
+    try:
+        return getattr(made_of(Limits(), {name: read_limit(name, amount)}), name)
+    except InvalidInput as error:
+        offers = [offer for offer in error.details.get("suggestions", ()) if " " not in offer]
+        whole = tuple(f"/limits {name} {offer}" for offer in offers) or (_example(name),)
+        raise InvalidInput(error.message, suggestions=whole) from None
+
+
+def _example(name: str) -> str:
+    return f"/limits {name} {'Europe/Berlin' if name == 'zone' else '50'}"
 
 
 async def read(house: House, account: Account) -> tuple[SetLimits | None, Usage]:

@@ -60,9 +60,14 @@ def _in_airflow(house: House, chat_id: int) -> int:
 
 def _waiting(house: House) -> Sequence[Intent]:
     unsent = house.journal.list(states=[State.PREPARED], since=now() - _FORGOTTEN_AFTER, limit=_MOST)
-    found = [*house.journal.list(states=_UNDER_WAY, limit=_MOST), *unsent]
+    found = [*house.journal.list(states=_UNDER_WAY, limit=_MOST), *(each for each in unsent if not _is_over(each))]
     found.sort(key=lambda intent: intent.created_at, reverse=True)
     return [intent for intent in found if house.account_of(intent) is not None]
+
+
+def _is_over(intent: Intent) -> bool:
+    """Whether it was refused, and nobody can ask for it again: the question that it came from was answered once."""
+    return intent.error is not None and intent.source.startswith("chat:")
 
 
 def _line(intent: Intent, zone: tzinfo) -> str:

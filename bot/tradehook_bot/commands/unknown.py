@@ -119,7 +119,8 @@ async def _beginning(house: House, typed: str) -> tuple[Account, Intent]:
         InvalidInput: none does, or several do.
     """
     every = [(account, intent) for account in house.accounts for intent in await unknowns(house, account)]
-    found = [pair for pair in every if len(typed) >= _SHORTEST and _begins(pair[1].intent_id, typed)]
+    exact = [pair for pair in every if pair[1].intent_id == typed]
+    found = exact or [pair for pair in every if len(typed) >= _SHORTEST and _begins(pair[1].intent_id, typed)]
     if len(found) != 1:
         which = f"Several doubts begin with {typed[:40]!r}" if found else f"No doubt begins with {typed[:40]!r}"
         raise InvalidInput(f"{which}.", suggestions=("/unknown",))

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from tradehook.errors import TradehookError
+from tradehook_bot import ownership
 from tradehook_bot.deeds.table import kind_of
 from tradehook_bot.failures import new_error_id, words_for
 from tradehook_bot.outbox import Letter
@@ -61,7 +62,9 @@ async def make_up_for(house: House, proposal: Proposal) -> None:
         return
     # No await in between: of the deed and these words, whichever comes first is the only one.
     house.given_up.add(proposal.proposal_id)
-    await tell_how_it_stands(house, proposal, "I was stopped before it was done.")
+    await house.store.do(ownership.take, house.store, proposal.proposal_id)
+    why = house.reasons.get(proposal.proposal_id, "I was stopped before it was done.")
+    await tell_how_it_stands(house, proposal, why)
 
 
 async def tell_how_it_stands(house: House, proposal: Proposal, why: str) -> None:
@@ -73,6 +76,7 @@ async def tell_how_it_stands(house: House, proposal: Proposal, why: str) -> None
         why: HTML.
     """
     kind = kind_of(proposal)
+    house.reasons[proposal.proposal_id] = why
     try:
         is_untouched = await house.store.do(kind.is_untouched, house, proposal)
     except Exception:  # noqa: BLE001
@@ -93,6 +97,7 @@ async def tell_how_it_stands(house: House, proposal: Proposal, why: str) -> None
         await never_done(house, proposal, why)
     else:
         await kind.tell(house, proposal, why)
+    house.reasons.pop(proposal.proposal_id, None)
 
 
 async def never_done(house: House, proposal: Proposal, why: str) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tradehook.desk.intents import State as IntentState
 from tradehook.errors import InvalidInput
+from tradehook_bot import ownership
 from tradehook_bot.proposals import State
 
 if TYPE_CHECKING:
@@ -15,13 +16,15 @@ if TYPE_CHECKING:
 
 
 def is_untouched(house: House, proposal: Proposal) -> bool:
-    """Whether it certainly was not sent."""
+    """Whether it certainly was not sent, nor will be: what was left unsigned is signed by nobody from then on."""
     try:
         intent = house.journal.get(proposal.proposal_id)
     except InvalidInput:
         return True  # it never came as far as the journal
-    if intent.state is IntentState.CREATED and intent.is_left_unsigned:
-        return True  # what waits for a signature moves nothing, and nobody is there any more to sign it
+    if intent.is_left_unsigned and intent.state is not IntentState.PREPARED:
+        # Whoever prepared it may only have been stopped, on another machine: when it wakes up, its own step fails.
+        house.journal.move(intent, IntentState.PREPARED, what="abandoned")
+        intent = house.journal.get(proposal.proposal_id)
     return intent.reads_as is IntentState.PREPARED
 
 
@@ -33,6 +36,9 @@ async def begin(house: House, account: Account, proposal: Proposal, *, words: st
         account: whose money.
         proposal: confirmed.
         words: HTML; nothing is said now where they are left out.
+
+    Raises:
+        GuardRefused: another process took the question over.
     """
     assert proposal.message_id is not None  # noqa: S101 - a question without a message cannot be confirmed
     await house.store.do(
@@ -44,6 +50,8 @@ async def begin(house: House, account: Account, proposal: Proposal, *, words: st
     )
     if words is not None:
         await house.voice.edit(proposal.chat_id, proposal.message_id, words, account=account.name, is_patient=False)
+    # The last step before the desk, since all before may have taken any time.
+    await house.store.do(ownership.check, house.store, proposal.proposal_id)
 
 
 async def settle(house: House, proposal: Proposal) -> None:

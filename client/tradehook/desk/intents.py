@@ -135,8 +135,9 @@ class Intent:
     def is_left_unsigned(self) -> bool:
         """Whether it was to be signed, and whoever prepared it is gone without doing so: nothing moves by itself."""
         is_prepared = self.state in (State.SENDING, State.CREATED)
-        # What a look found to be so is PREPARED again, without an error.
-        is_abandoned = self.state is State.PREPARED and self.attempt > 0 and self.error is None
+        # What a look found to be so is PREPARED again, without an error. By a person's word it may have been signed.
+        is_untold = self.error is None and self.resolution is None
+        is_abandoned = self.state is State.PREPARED and self.attempt > 0 and is_untold
         is_signed = (self.request or {}).get("chain") is not None
         return is_signed and (is_prepared or is_abandoned) and not self.has_living_owner
 

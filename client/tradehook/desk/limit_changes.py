@@ -92,12 +92,12 @@ def _room(limits: Limits, name: str, *, is_live: bool) -> Any:
 
 
 def changes(before: Limits | None, after: Limits) -> list[str]:
-    """What is different now, a line for each; without any before, everything that limits something."""
+    """What is different now, a line for each; without any before, what limits something, and what was taken off."""
     lines: list[str] = []
     for name, words in (("live", "live"), *WORDS.items()):
         new = getattr(after, name)
         if before is None:
-            if new not in (None, False) and (name, new) != ("zone", "UTC"):
+            if new not in (None, False, "UTC") or new != type(after).model_fields[name].default:
                 lines.append(f"{words}: {amount(new)}")
         elif getattr(before, name) != new:
             lines.append(f"{words}: {amount(getattr(before, name))} -> {amount(new)}")

@@ -25,7 +25,7 @@ from tradehook.desk.fingerprint import is_two_phase
 from tradehook.desk.intents import iso
 from tradehook.desk.reserve import check_open
 from tradehook.desk.schema import reading, writing
-from tradehook.desk.tables import INTENT, PREVIEW
+from tradehook.desk.tables import EVENT, INTENT, PREVIEW
 from tradehook.errors import GuardRefused, InvalidInput, InvalidOrder, Unauthorized, UnexpectedResponse
 from tradehook.models import Order, SizedOrder
 from tradehook.render import deed as deed_words
@@ -210,11 +210,13 @@ class Previews:
                 ) from None
 
     def unsigned(self, host: str, ids: Sequence[str]) -> Collection[str]:
-        """Those of the exchange's ids that are only previews, and no intent's order."""
+        """Those of the exchange's ids that are only previews: no intent's order, and none that was perhaps signed."""
         query = select(PREVIEW.c.exchange_id).where(PREVIEW.c.host == host, PREVIEW.c.exchange_id.in_(ids))
         taken = select(INTENT.c.intent_id).where(INTENT.c.host == host, INTENT.c.exchange_id == PREVIEW.c.exchange_id)
+        # Its intent may have another order by now, because a person said so: this one may be there all the same.
+        signed = select(EVENT.c.event_id).where(EVENT.c.intent_id == PREVIEW.c.used_by, EVENT.c.what == "executing")
         with reading(self._engine) as connection:
-            return {*connection.execute(query.where(~taken.exists())).scalars()}
+            return {*connection.execute(query.where(~taken.exists(), ~signed.exists())).scalars()}
 
 
 def _check_count(connection: Connection, mine: Sequence[Any], *, now: datetime) -> None:

@@ -81,6 +81,7 @@ async def take_baseline(exchange: Exchange, journal: Journal, *, settled: Settle
     bound = journal.doubts.bound(exchange.host, [made.exchange_id for made in newest])
     return {
         "at": iso(datetime.fromtimestamp(exchange.session.server_now(), UTC)),
+        "noted_at": iso(datetime.now(UTC)),  # the same moment by the journal's clock, which may be another
         "ids": [made.exchange_id for made in newest],
         "is_shared": any(made.exchange_id not in bound for made in newest),
         "balances": await Lists(exchange, ()).balances(settled),

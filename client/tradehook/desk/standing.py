@@ -107,7 +107,9 @@ class Orders:
         An order rests while what is held in the wallet covers all that the open orders would take: it moved nothing.
         """
         query = _orders(intent, account_id=intent.account_id)
-        since = (intent.baseline or {}).get("at", "")
+        noted = intent.baseline or {}
+        # By the journal's clock, as what it is compared with: by the exchange's, another end may seem to lie before.
+        since = noted.get("noted_at", noted.get("at", ""))
         query = query.where(or_(INTENT.c.is_final.is_(False), INTENT.c.updated_at > since))
         with reading(self._journal.engine) as connection:
             rows = [

@@ -175,5 +175,12 @@ def test_a_live_account_without_a_cap_on_transfers_sends_none_so_a_cap_is_more()
     assert limit_changes.looser(some, none, is_live=False) == ["transfer"]
 
 
+def test_the_first_limits_are_told_with_what_they_take_off_and_with_zeros():
+    told = limit_changes.changes(None, Limits(collar=None, order=Decimal(0)))
+    assert "percent a price may be worse than the market: none" in told
+    assert "one order: 0" in told
+    assert not [line for line in told if line.startswith(("all orders", "live", "a day begins"))]
+
+
 def test_every_limit_has_words_and_an_option():
     assert set(limit_changes.WORDS) | {"live"} == set(Limits.model_fields)

@@ -11,6 +11,7 @@ from tests.client.desk.test_previews import AT_EXCHANGE, BUY, answering, rows
 from tradehook.desk.intents import State
 from tradehook.desk.previews import Previews
 from tradehook.desk.tables import INTENT
+from tradehook.errors import OutcomeUnknown
 from tradehook.run import run
 
 STORES = ("sqlite", "postgres")
@@ -86,6 +87,29 @@ def test_what_was_to_be_signed_is_dropped_after_an_hour_and_the_id_is_kept(world
     assert [row.made is None for row in rows(desk)] == [True, False, False]
     unsigned = Previews(desk.journal.engine).unsigned(desk.exchange.host, [preview.made.order_id, "another"])
     assert unsigned == {preview.made.order_id}
+
+
+def test_one_that_was_perhaps_signed_is_hidden_no_more(world):
+    """A person said of a signed order that it is not there, and another was made. If it is there, it is to be seen."""
+    desk = world.desk()
+    preview = desk.preview_order(BUY, source="test")
+    world.fault("error_before", path="/orders/{id}/execute", status=503, times=9)
+    with pytest.raises(OutcomeUnknown):
+        desk.place_order(BUY, intent_id="i-1", source="test", preview=preview.preview_id)
+    world.sandbox.clock.advance(7200)
+    desk.resolve("i-1", "again", by="anna")
+    assert not dead(desk).is_left_unsigned  # it was signed, and nobody can say that nothing moved
+    world.admin("DELETE", "faults")
+    desk.place_order(BUY, intent_id="i-1", source="test")
+    assert desk.journal.get("i-1").order_id != preview.made.order_id
+    assert Previews(desk.journal.engine).unsigned(desk.exchange.host, [preview.made.order_id]) == set()
+
+
+def dead(desk):
+    """The intent, as it is when whoever sent it is gone."""
+    with desk.journal.engine.begin() as connection:
+        connection.execute(update(INTENT).values(owner=f"{socket.gethostname()}:999999:1:dead"))
+    return desk.journal.get("i-1")
 
 
 async def _all(rows):
