@@ -27,7 +27,7 @@ class FirstTimes:
         """Nobody waits yet."""
         self._access = access
         self._store = store
-        self._waiting: list[tuple[int, asyncio.Future[bool]]] = []
+        self._waiting: list[tuple[int, asyncio.Future[bool] | None]] = []
         self._writing: asyncio.Task[None] | None = None
         self._lately: dict[int, None] = {}
 
@@ -37,7 +37,9 @@ class FirstTimes:
         Raises:
             TradehookError: it could not be written down, so nobody may act on it.
         """
-        return await self._written(update_id)
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._put(update_id, answer)
+        return await answer
 
     def is_first_look(self, update_id: int) -> bool:
         """The same for what does no harm when it is done twice, and is not written down as far as `Access.look` knows.
@@ -50,18 +52,14 @@ class FirstTimes:
         if len(self._lately) > _MOST_REMEMBERED:
             del self._lately[next(iter(self._lately))]
         # Not now: the disk would be busy while the answer is read from it.
-        asyncio.get_running_loop().call_later(_SOON_SECONDS, self._write_down, update_id)
+        asyncio.get_running_loop().call_later(_SOON_SECONDS, self._put, update_id, None)
         return True
 
-    def _write_down(self, update_id: int) -> None:
-        self._written(update_id).add_done_callback(lambda written: _note_failure(update_id, written))
-
-    def _written(self, update_id: int) -> asyncio.Future[bool]:
-        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    def _put(self, update_id: int, answer: asyncio.Future[bool] | None) -> None:
+        """It is written with the next; where somebody waits for that, they are answered."""
         self._waiting.append((update_id, answer))
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
-        return answer
 
     async def _write(self) -> None:
         """Everybody who waits is answered; who comes meanwhile shares the next write."""
@@ -72,21 +70,20 @@ class FirstTimes:
         finally:
             self._writing = None
 
-    async def _answer(self, together: list[tuple[int, asyncio.Future[bool]]]) -> None:
+    async def _answer(self, together: list[tuple[int, asyncio.Future[bool] | None]]) -> None:
         try:
             fresh = await self._store.do(self._access.first_of, [update_id for update_id, _ in together])
         except BaseException as error:  # noqa: BLE001 - whoever waits hears of it
-            for _, answer in together:
-                if not answer.done():
+            for update_id, answer in together:
+                if answer is None:
+                    _log.info(
+                        "Update %s, which changed nothing, was not written down: %s", update_id, type(error).__name__
+                    )
+                elif not answer.done():
                     answer.set_exception(error)
             return
         for update_id, answer in together:
             is_first = update_id in fresh
             fresh.discard(update_id)  # the same number twice in one write: the second is no first
-            if not answer.done():
+            if answer is not None and not answer.done():
                 answer.set_result(is_first)
-
-
-def _note_failure(update_id: int, written: asyncio.Future[bool]) -> None:
-    if not written.cancelled() and (error := written.exception()) is not None:
-        _log.info("Update %s, which changed nothing, was not written down: %s", update_id, type(error).__name__)

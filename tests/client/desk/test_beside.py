@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import update
 from tests.client.desk.test_standing import BUY, RESTS, SELL, desk, lose, place, send
 
+from tradehook.desk.intents import iso
 from tradehook.desk.standing import Orders, held
 from tradehook.desk.tables import INTENT
 from tradehook.errors import GuardRefused, NotFound
@@ -61,6 +64,18 @@ def test_what_ended_before_it_was_sent_did_not(place, desk, ahead):
     assert desk.follow("after").status is OrderStatus.PROBABLY_FILLED
 
 
+def test_of_what_was_noted_without_the_journals_time_the_exchanges_is_taken(place, desk):
+    place.pass_time(10**7)
+    send(desk, BUY, "before")
+    place.pass_time()
+    assert desk.follow("before").is_final
+    send(desk, BUY, "after")
+    noted = desk.journal.get("after").baseline
+    change(desk, "after", baseline=json.dumps({name: noted[name] for name in noted if name != "noted_at"}))
+    place.pass_time()
+    assert desk.follow("after").status is OrderStatus.PROBABLY_FILLED
+
+
 def test_what_was_open_before_and_rests_no_more_may_have(place, desk):
     send(desk, RESTS, "rests")
     place.pass_time()
@@ -91,6 +106,7 @@ def test_what_is_gone_without_a_trace_is_open_for_a_minute_and_then_nobody_can_t
     first = desk.follow("i-1")
     assert (first.status, first.evidence) == (OrderStatus.ACCEPTED, "40 USDT are held for it")
     cancel_by_hand(place, order_id)
+    change(desk, "i-1", created_at=iso(datetime.now(UTC) - timedelta(hours=1)))  # asked for long before it was sent
     place.pass_time()
     assert desk.follow("i-1") == first  # other words for the same status are no news
     place.pass_time(600)
@@ -119,7 +135,7 @@ def test_without_a_note_of_the_wallet_an_order_stays_as_it_was_told(place, desk)
 # --- whose it is -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("values", [*ELSEWHERE, {"is_final": True}])
+@pytest.mark.parametrize("values", [*ELSEWHERE, {"is_final": True}, {"request": None}])
 def test_only_an_open_order_of_the_same_account_stands_in_the_way(place, desk, values):
     send(desk, RESTS)
     with pytest.raises(GuardRefused) as caught:

@@ -60,6 +60,13 @@ def place(world, intent_id: str):
 # --- the epoch --------------------------------------------------------------------------------------------------
 
 
+def test_a_file_without_a_whole_count_counts_nothing_and_no_file_is_none(tmp_path):
+    counter = Counter(tmp_path / "journal.db")
+    assert counter.highest() is None
+    counter.path.write_bytes(b"torn")
+    assert counter.highest() == 0
+
+
 def test_an_order_that_a_restored_journal_forgot_is_not_placed_twice(world, tmp_path):
     place(world, "before")
     copy = copy_of(place_of(world), tmp_path / "copy.db")

@@ -58,6 +58,22 @@ def test_one_that_was_given_back_is_free_at_once(leases):
     assert take(leases, SECOND).owner == SECOND
 
 
+def test_each_lease_has_its_name_and_is_given_back_alone(leases):
+    made = take(leases, FIRST, interval=2.5)
+    assert (made.name, made.owner, made.until, made.detail) == ("sweep", FIRST, NOW + MINUTE, {"interval": 2.5})
+    assert leases.get("sweep") == made
+    leases.take("look", owner=FIRST, seconds=60, now=NOW)
+    assert leases.release("sweep", owner=FIRST) is True
+    assert leases.get("sweep") is None
+    assert (leases.get("look").name, leases.get("look").detail) == ("look", {})
+
+
+def test_an_owner_elsewhere_counts_as_alive_until_its_time_is_up(leases):
+    take(leases, "elsewhere:1:1")
+    assert take(leases, FIRST, now=NOW + 0.9 * MINUTE).owner == "elsewhere:1:1"
+    assert take(leases, FIRST, now=NOW + MINUTE).owner == FIRST
+
+
 def test_a_dead_owner_makes_room_and_one_on_another_machine_only_with_time(leases):
     words = "from tradehook.desk.intents import this_owner; print(this_owner())"
     dead = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True).stdout.strip()

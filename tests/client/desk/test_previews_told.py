@@ -13,19 +13,22 @@ from tests.client.desk.test_previews import AT_EXCHANGE, BUY, SELL, answering, b
 from tradehook import errors
 from tradehook.desk.limits import Limits
 from tradehook.desk.previews import PREVIEW_SECONDS, Previews, is_young
-from tradehook.desk.tables import INTENT, PREVIEW
+from tradehook.desk.tables import INTENT
+from tradehook.desk.trading import EVERYWHERE, scope_of
 from tradehook.errors import GuardRefused, InvalidInput, InvalidOrder, UnexpectedResponse
 from tradehook.run import run
 
 
-def as_made(desk, **changed):
+def as_made(desk, of_quote=None, **changed):
     """The exchange's answers to what is asked for, as they would be if it were another."""
-    answering(
-        desk,
-        lambda request, response: (
-            {**response.json(), **changed} if request.method == "POST" and request.path.endswith("/orders") else None
-        ),
-    )
+
+    def change(request, response):
+        if request.method != "POST" or not request.path.endswith("/orders"):
+            return None
+        body = {**response.json(), **changed}
+        return {**body, "quote": {**body["quote"], **of_quote}} if of_quote else body
+
+    answering(desk, change)
 
 
 def opened(world, **limits):
@@ -66,20 +69,19 @@ def test_live_only_what_is_on_the_list_has_one(world, order, rule):
     assert caught.value.rule == "asset"
 
 
-@pytest.mark.parametrize("scope", ["all", "host", "account", "another host", "another account"])
+@pytest.mark.parametrize("scope", ["all", "account", "another host", "another account"])
 @pytest.mark.parametrize("state", ["REDUCING", "HALTED"])
 def test_a_freeze_holds_for_previews_as_for_orders(world, scope, state):
     """While only less may be had, a sale has its preview and a purchase has none."""
     desk = world.desk()
     host, account_id = desk.exchange.host, run(desk.exchange.account_id())
     places = {
-        "all": {},
-        "host": {"host": host},
-        "account": {"host": host, "account_id": account_id},
-        "another host": {"host": "x"},
-        "another account": {"host": host, "account_id": "x"},
+        "all": EVERYWHERE,
+        "account": scope_of(host, account_id),
+        "another host": scope_of("x", account_id),
+        "another account": scope_of(host, "x"),
     }
-    desk.journal.set_trading_state(state, by="me", **places[scope])
+    desk.journal.trading.set(state, by="me", scope=places[scope])
     is_elsewhere = scope.startswith("another")
     for order in (BUY, SELL):
         if is_elsewhere or (state == "REDUCING" and order is SELL):
@@ -101,6 +103,20 @@ def test_unsigned_means_at_this_exchange(world):
         with desk.journal.engine.begin() as connection:
             connection.execute(update(INTENT).values(intent))
         assert (previews.unsigned(host, [order_id]) == {order_id}) is is_unsigned
+
+
+def test_what_was_claimed_and_not_signed_is_unsigned_whatever_else_was_signed(world):
+    desk = world.desk()
+    preview = desk.preview_order(BUY, source="test")
+    with pytest.raises(GuardRefused):
+        desk.place_order(BUY, intent_id="i-1", source="test", preview=preview.preview_id, approve=lambda *_: False)
+    assert [row.used_by for row in rows(desk)] == ["i-1"]
+    desk.place_order(SELL, intent_id="i-2", source="test")
+    assert "executing" in [event["what"] for event in desk.journal.events("i-2")]
+    with desk.journal.engine.begin() as connection:
+        connection.execute(update(INTENT).where(INTENT.c.intent_id == "i-1").values(exchange_id=None))
+    unsigned = Previews(desk.journal.engine).unsigned(desk.exchange.host, [preview.made.order_id])
+    assert unsigned == {preview.made.order_id}
 
 
 # --- what is told -------------------------------------------------------------------------------------------------
@@ -163,16 +179,7 @@ def test_what_could_not_be_signed_is_the_exchanges_no(make_world, amount):
 
 def test_several_issues_are_told_one_after_the_other(world):
     desk = world.desk()
-    quote = run(desk.exchange.size_order(BUY)) and desk.preview_order(BUY, source="test").made.chain_quote
-    assert quote is not None
-    answering(
-        desk,
-        lambda request, response: (
-            {**response.json(), "quote": {**response.json()["quote"], "issues": ["too thin", "too late"]}}
-            if request.method == "POST" and request.path.endswith("/orders")
-            else None
-        ),
-    )
+    as_made(desk, of_quote={"issues": ["too thin", "too late"]})
     with pytest.raises(InvalidOrder, match=r"signed: too thin; too late\. Nothing"):
         desk.preview_order(BUY, source="test")
 
@@ -180,7 +187,7 @@ def test_several_issues_are_told_one_after_the_other(world):
 def test_an_answer_that_names_an_old_order_names_the_exchange(world):
     desk = world.desk()
     first = desk.preview_order(BUY, source="test").made.order_id
-    as_made(desk, id=first)
+    as_made(desk, order_id=first)
     with pytest.raises(UnexpectedResponse) as caught:
         desk.preview_order(BUY, source="test")
     assert caught.value.message == (
@@ -195,21 +202,13 @@ def test_a_second_token_is_the_last_try(world):
     world.fault("error_after", status=503, times=9)
     with pytest.raises(errors.Unavailable):
         desk.preview_order(BUY, source="test")
-    assert world.sends("POST", "/orders") == 2
+    first, second = (one for one in world.lines[0].sent if one.method == "POST" and one.path.endswith("/orders"))
+    assert first.headers != second.headers  # signed in anew
     assert [row.exchange_id for row in rows(desk)] == [None]
 
 
 def test_nothing_that_comes_out_is_no_price(world):
     desk = world.desk()
-    with desk.journal.engine.begin() as connection:
-        connection.execute(update(PREVIEW).values(made=None))
-    answering(
-        desk,
-        lambda request, response: (
-            {**response.json(), "quote": {**response.json()["quote"], "qty_out": "0"}}
-            if request.method == "POST" and request.path.endswith("/orders")
-            else None
-        ),
-    )
+    as_made(desk, of_quote={"qty_out": "0"})
     with pytest.raises(InvalidOrder, match="it did not say what comes out"):
         desk.preview_order(BUY, source="test")

@@ -55,6 +55,14 @@ def test_a_plan_and_the_intent_itself_are_no_others(journal):
     assert set(found(journal, but="i-1")) == {"XXXX"}
 
 
+@pytest.mark.parametrize("state", [State.ACCEPTED, State.UNKNOWN])
+def test_what_is_anothers_weighs_nothing(journal, state):
+    sent(journal, "mine", "1", state=state)
+    sent(journal, "another account's", "1", state=state, account_id="x")
+    sent(journal, "another exchange's", "1", state=state, host="x")
+    assert list(found(journal)) == ["mine"]
+
+
 def test_what_ended_is_read_as_far_back_as_it_counts_and_what_is_in_doubt_always(journal):
     """A minute more is read, since times are compared as text first; whoever sums compares them exactly."""
     since = NOW - timedelta(hours=12)

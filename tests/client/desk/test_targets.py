@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
+from tradehook.desk.intents import iso
 from tradehook.desk.journal import Journal
 from tradehook.errors import InvalidInput
 from tradehook.rebalance import Goal
@@ -58,6 +60,39 @@ def test_an_unknown_name_says_which_there_are(journal):
     journal.targets.set("main", FIRST, by="ann")
     with pytest.raises(InvalidInput, match="there is main") as caught:
         journal.targets.history("mian")
+    assert caught.value.details["suggestions"] == ("main",)
+
+
+def test_a_set_is_told_as_plain_values_with_who_and_when(journal):
+    before = datetime.now(UTC)
+    made = journal.targets.set("main", FIRST, by="x" * 300)
+    assert made.to_dict() == {
+        "name": "main", "version": 1, "goal": FIRST.to_dict(), "set_by": "x" * 255, "set_at": iso(made.set_at),
+    }  # fmt: skip
+    assert before <= made.set_at <= datetime.now(UTC)
+    assert journal.targets.get("main") == made
+
+
+def test_they_are_listed_by_name_and_an_unknown_one_is_told_them_all(journal):
+    with pytest.raises(InvalidInput) as caught:
+        journal.targets.get("zoo")
+    steps = "Write them with `tradehook targets set zoo BTC=50 ETH=30`."
+    assert caught.value.message == f"No targets are called zoo; there are none yet. {steps}"
+    for name in ("main", "other", "a"):
+        journal.targets.set(name, FIRST, by="ann")
+    assert [entry.name for entry in journal.targets.list()] == ["a", "main", "other"]
+    with pytest.raises(InvalidInput) as caught:
+        journal.targets.get(" Zoo ")
+    assert caught.value.message == f"No targets are called zoo; there is a, main, other. {steps}"
+    assert caught.value.details["suggestions"] == ("a", "main", "other")
+
+
+def test_what_is_no_name_is_told_cut_short_with_how_to_write_one(journal):
+    with pytest.raises(InvalidInput) as caught:
+        journal.targets.get(f" {'1x' * 30} ")
+    assert caught.value.message == (
+        f"'{'1x' * 20}' is not a name for targets: write a letter first, then letters, digits, dots and dashes."
+    )
     assert caught.value.details["suggestions"] == ("main",)
 
 
