@@ -1,4 +1,4 @@
-"""Somebody new may use the bot: everybody else who may hears of it, in case it was the wrong one."""
+"""Somebody new may use the bot, or somebody did what weighs: all others hear of it, in case it was the wrong one."""
 
 from __future__ import annotations
 
@@ -17,15 +17,27 @@ if TYPE_CHECKING:
 
 async def tell(house: House, user: User, role: str) -> None:
     """All others have been told who came in, and what they may do."""
-    everybody = await house.store.do(house.access.users)
     words = (
         f"{bold('Somebody may use me from now on')}: {text(user.full_name)} (user {user.id}), by a one-time link. "
         f"They may {MAY[role]}. If that is wrong, freeze, and at the machine: tradehook-bot remove {user.id}"
     )
-    key = f"came in:{user.id}:{now():%Y%m%d%H%M%S}"
+    await tell_others(house, words, but=user.id, key=f"came in:{user.id}:{now():%Y%m%d%H%M%S}")
+
+
+async def tell_others(house: House, words: str, *, but: int, key: str, account: str | None = None) -> None:
+    """Everybody who may use the bot will be told at once, with a button to freeze; not the one who did it.
+
+    Args:
+        house: where.
+        words: HTML.
+        but: who did it.
+        key: names what is told: it is told once.
+        account: which account it is about, if it is about one.
+    """
+    everybody = await house.store.do(house.access.users)
     letters = [
-        Letter(each.user_id, key, words, weight=Weight.URGENT, has_freeze=True)
-        for each in everybody
-        if each.user_id != user.id
+        Letter(user.user_id, key, words, weight=Weight.URGENT, has_freeze=True, account=account)
+        for user in everybody
+        if user.user_id != but
     ]
     await house.store.do(house.outbox.put, *letters)

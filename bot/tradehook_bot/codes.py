@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tradehook_bot import arrivals
 from tradehook_bot.confirm import Buttons
-from tradehook_bot.outbox import Letter, Weight
 from tradehook_bot.proposals import Where
 from tradehook_bot.replies import bold, text
 from tradehook_bot.store import now
@@ -54,10 +54,11 @@ class Codes:
             await self._say(where, await self._why_not(verdict, user.id))
         if verdict is Verdict.LOCKED and standing is not None and not standing.is_locked:
             _log.warning("Codes of user %s are locked after %s wrong ones.", user.id, TRIES)
-            await self._tell_others(
-                where,
+            await arrivals.tell_others(
+                house,
                 f"{bold('Codes are locked')} for {text(user.full_name)} (user {user.id}) after {TRIES} wrong ones. "
                 "If they did not type them, somebody has their chat: /freeze.",
+                but=where.user_id,
                 key=f"codes locked:{user.id}:{message.message_id}",
             )
         if verdict in (Verdict.RIGHT, Verdict.FIRST) and waiting is not None:
@@ -95,14 +96,8 @@ class Codes:
             f"{bold('An authenticator app was set up')} for {text(name)} (user {where.user_id}). "
             "If that was not them: /freeze."
         )
-        await self._tell_others(where, words, key=f"app set up:{where.user_id}:{now():%Y%m%d%H%M%S}")
-
-    async def _tell_others(self, where: Where, words: str, *, key: str) -> None:
-        """Everybody else who may use the bot hears of it."""
-        house = self.house
-        others = [user for user in await house.store.do(house.access.users) if user.user_id != where.user_id]
-        letters = [Letter(user.user_id, key, words, weight=Weight.URGENT, has_freeze=True) for user in others]
-        await house.store.do(house.outbox.put, *letters)
+        key = f"app set up:{where.user_id}:{now():%Y%m%d%H%M%S}"
+        await arrivals.tell_others(self.house, words, but=where.user_id, key=key)
 
     async def _why_not(self, verdict: Verdict, user_id: int) -> str:
         house = self.house

@@ -114,13 +114,7 @@ async def ask_sized(
     )
     if needs_code(house, asked):
         above = f"{house.settings.step_up(house.environment):f} {sized.quote}"
-        if where.chat_id != where.user_id:
-            raise GuardRefused(
-                f"An order above {above} takes a code, and everybody here would read it. Ask me in private.",
-                rule="private",
-                limit=above,
-            )
-        await house.store.do(house.totp.check_ready, where.user_id, what=f"An order above {above}")
+        await asking.check_code(house, where, what=f"An order above {above}", limit=above)
         notes = (*notes, f"It is above {above}: after Confirm I ask for a code from your authenticator app.")
     question = asking.Question(
         kind="order",

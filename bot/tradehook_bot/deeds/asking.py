@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tradehook import render
+from tradehook.errors import GuardRefused
 from tradehook_bot import keyboards
 from tradehook_bot.proposals import State
 from tradehook_bot.replies import bold
@@ -45,6 +46,25 @@ class Question:
 def until(lines: Sequence[str]) -> Callable[[datetime], str]:
     """A question's message, as HTML lines: the last says until when it can be answered."""
     return lambda expires_at: "\n".join([*lines, f"Open until: {render.clock(expires_at)}"])
+
+
+async def check_code(house: House, where: Where, *, what: str, limit: str | None = None) -> None:
+    """Refuse what takes a code from somebody who can give none, or where others would read it.
+
+    Args:
+        house: where.
+        where: who is to be asked, and where.
+        what: the beginning of the sentence that says so.
+        limit: from which on it takes one, if there is such a limit.
+
+    Raises:
+        GuardRefused: `rule` is `private` or `code`.
+    """
+    if where.chat_id != where.user_id:
+        raise GuardRefused(
+            f"{what} takes a code, and everybody here would read it. Ask me in private.", rule="private", limit=limit
+        )
+    await house.store.do(house.totp.check_ready, where.user_id, what=what)
 
 
 async def asked_again(house: House, proposal: Proposal, *, note: str) -> None:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from tradehook.desk import guard
 from tradehook.desk.limit_changes import WORDS, changes, looser, made_of
 from tradehook.desk.limits import Limits
-from tradehook.errors import GuardRefused, InvalidInput
+from tradehook.errors import InvalidInput
 from tradehook.models import Value
 from tradehook_bot import words
+from tradehook_bot.arrivals import tell_others
 from tradehook_bot.deeds import asking, ending
 from tradehook_bot.deeds.kind import Kind
-from tradehook_bot.outbox import Letter, Weight
 from tradehook_bot.replies import bold, text
 
 if TYPE_CHECKING:
@@ -65,11 +65,7 @@ async def ask(house: House, account: Account, wanted: Mapping[str, Any], *, wher
     # What is set before a live account is opened is what `tradehook go-live` begins with: nobody sets that by a yes.
     more = [*wanted] if before is None and is_live else looser(before, after, is_live=is_live)
     if more:
-        if where.chat_id != where.user_id:
-            raise GuardRefused(
-                "To allow more takes a code, and everybody here would read it. Ask me in private.", rule="private"
-            )
-        await house.store.do(house.totp.check_ready, where.user_id, what="To allow more")
+        await asking.check_code(house, where, what="To allow more")
     asked = LimitsAsked(
         host=host,
         account_id=account_id,
@@ -137,20 +133,8 @@ async def _end(house: House, proposal: Proposal, made: SetLimits) -> None:
     asked = proposal.read(LimitsAsked)
     told = [bold(f"Version {made.version} of the limits holds from now on."), *(text(line) for line in asked.lines)]
     body = "\n".join([*told, text(f"Set by {made.set_by}.")])
-    everybody = await house.store.do(house.access.users)
-    letters = [
-        Letter(
-            user.user_id,
-            f"{proposal.proposal_id}:limits",
-            body,
-            weight=Weight.URGENT,
-            has_freeze=True,
-            account=proposal.account,
-        )
-        for user in everybody
-        if user.user_id != proposal.user_id
-    ]
-    await house.store.do(house.outbox.put, *letters)
+    key = f"{proposal.proposal_id}:limits"
+    await tell_others(house, body, but=proposal.user_id, key=key, account=proposal.account)
     await ending.end(house, proposal, body)
 
 
