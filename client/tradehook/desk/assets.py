@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from tradehook.amounts import parse_symbol
 from tradehook.desk.intents import iso
@@ -23,11 +23,16 @@ from tradehook.errors import GuardRefused, InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection, Engine, Row
+    from sqlalchemy import Connection, Engine, Result, Row
 
     from tradehook.models import SizedOrder
 
 AT_EXCHANGE, ON_CHAIN = "cefi", "defi"
+_ALLOWED = (
+    select(ASSET)
+    .where(ASSET.c.host == bindparam("its_host"), ASSET.c.removed_at.is_(None))
+    .order_by(ASSET.c.symbol, ASSET.c.asset_row)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ class Assets:
         with writing(self._engine) as connection:
             rows = [
                 row
-                for row in connection.execute(_rows(host))
+                for row in _rows(connection, host)
                 if (row.symbol, row.chain) == (symbol, chain) and (address is None or _same(row.address, address))
             ]
             where = f" on {chain}" if chain else ""
@@ -158,13 +163,12 @@ def _same(one: str | None, other: str | None) -> bool:
     return one.lower() == other.lower() if one.startswith("0x") else one == other
 
 
-def _rows(host: str) -> Any:
-    query = select(ASSET).where(ASSET.c.host == host, ASSET.c.removed_at.is_(None))
-    return query.order_by(ASSET.c.symbol, ASSET.c.asset_row)
+def _rows(connection: Connection, host: str) -> Result[Any]:
+    return connection.execute(_ALLOWED, {"its_host": host})
 
 
 def _allowed(connection: Connection, host: str) -> list[AllowedAsset]:
-    return [_asset(row) for row in connection.execute(_rows(host))]
+    return [_asset(row) for row in _rows(connection, host)]
 
 
 def _asset(row: Row[Any]) -> AllowedAsset:

@@ -115,8 +115,7 @@ class Attempts:
             match intent.reads_as:
                 case State.ACCEPTED:
                     if not intent.is_final:
-                        await resting.cancel_rest(self, intent)
-                        intent = self.journal.get(asked.intent_id)
+                        intent = await resting.cancel_rest(self, intent)
                     return deed.outcome(intent, is_stored=not has_sent)
                 case State.REJECTED:
                     raise error_from_dict(intent.error or {})

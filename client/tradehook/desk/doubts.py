@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, union_all, update
 
 from tradehook.desk import generations
 from tradehook.desk.events import add_event
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 _AT_ONCE = 500
+_BOUND = union_all(
+    *(
+        select(table.c.exchange_id).where(
+            table.c.host == bindparam("its_host"), table.c.exchange_id.in_(bindparam("some", expanding=True))
+        )
+        for table in (INTENT, PREVIEW)
+    )
+)
 
 
 class Doubts:
@@ -47,9 +55,7 @@ class Doubts:
         with reading(self._engine) as connection:
             for start in range(0, len(ids), _AT_ONCE):
                 some = ids[start : start + _AT_ONCE]
-                for table in (INTENT, PREVIEW):
-                    query = select(table.c.exchange_id).where(table.c.host == host, table.c.exchange_id.in_(some))
-                    found.update(connection.execute(query).scalars())
+                found.update(connection.execute(_BOUND, {"its_host": host, "some": some}).scalars())
         return found
 
     def keep(self, intent: Intent, evidence: Mapping[str, Any]) -> None:

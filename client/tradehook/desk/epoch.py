@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 _LINE = re.compile(rb"^([0-9]{1,18})$", re.MULTILINE)
 _LONGEST = 4096
-_RISE = "UPDATE meta SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) WHERE name = 'epoch'"
-_READ = "SELECT value FROM meta WHERE name = 'epoch'"
+_RISE = "UPDATE meta SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) WHERE name = 'epoch' RETURNING value"
 
 _counters: WeakKeyDictionary[Engine, Counter] = WeakKeyDictionary()
 
@@ -42,9 +41,10 @@ class Counter:
 
     def rise(self, connection: Connection) -> int | None:
         """Count one write, in its own transaction; `None` in a journal that does not count yet."""
-        if connection.exec_driver_sql(_RISE).rowcount != 1:
+        found = connection.exec_driver_sql(_RISE).scalar_one_or_none()
+        if found is None:
             return None
-        count = int(connection.exec_driver_sql(_READ).scalar_one())
+        count = int(found)
         with suppress(OSError):
             if self.path.stat().st_size > _LONGEST:
                 self._shorten(count - 1)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
+# Without `.inline()`, PostgreSQL would be asked for the number that it gave, and nobody wants to know it.
+_ADD = insert(EVENT).inline()
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -38,7 +41,7 @@ class Event:
 def add_event(connection: Connection, intent_id: str, what: str, detail: Mapping[str, Any]) -> None:
     """Add to an intent's story, in the transaction that makes it so."""
     now = iso(datetime.now(UTC))
-    connection.execute(insert(EVENT).values(intent_id=intent_id, at=now, what=what, detail=json.dumps(dict(detail))))
+    connection.execute(_ADD, {"intent_id": intent_id, "at": now, "what": what, "detail": json.dumps(dict(detail))})
 
 
 def newest_event(engine: Engine, *, before: datetime | None = None) -> int:

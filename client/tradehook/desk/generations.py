@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from tradehook.desk.intents import iso
 from tradehook.desk.tables import GENERATION
@@ -18,11 +18,12 @@ from tradehook.errors import InvalidInput
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+_CURRENT = select(GENERATION.c.generation).where(GENERATION.c.intent_id == bindparam("its_id"))
+
 
 def current_id(connection: Connection, intent_id: str) -> str:
     """The id that this one leads to now."""
-    query = select(GENERATION.c.generation).where(GENERATION.c.intent_id == intent_id)
-    generation = connection.execute(query).scalar_one_or_none()
+    generation = connection.execute(_CURRENT, {"its_id": intent_id}).scalar_one_or_none()
     return f"{intent_id}~{generation}" if generation else intent_id
 
 
@@ -41,8 +42,7 @@ def check_new(connection: Connection, intent_id: str) -> None:
 def begin_next(connection: Connection, intent_id: str, *, by: str, why: str) -> str:
     """Let the id lead to a new intent from now on, and return that one's id."""
     intent_id = first_id(intent_id)
-    query = select(GENERATION.c.generation).where(GENERATION.c.intent_id == intent_id)
-    generation = (connection.execute(query).scalar_one_or_none() or 1) + 1
+    generation = (connection.execute(_CURRENT, {"its_id": intent_id}).scalar_one_or_none() or 1) + 1
     values = {"generation": generation, "asked_by": by[:255], "why": why, "asked_at": iso(datetime.now(UTC))}
     done = connection.execute(update(GENERATION).where(GENERATION.c.intent_id == intent_id).values(values))
     if done.rowcount == 0:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tradehook.amounts import plain
@@ -29,7 +29,7 @@ from tradehook.desk.listing import listed
 from tradehook.desk.proofs import Proofs
 from tradehook.desk.reserve import ground_of, reserve
 from tradehook.desk.schema import open_database, reading, upgrade, writing
-from tradehook.desk.tables import EVENT, INTENT, META
+from tradehook.desk.tables import EVENT, INTENT, INTENT_BY_ID, META
 from tradehook.desk.targets import Targets
 from tradehook.desk.trading import Trading
 from tradehook.errors import IntentConflict, InvalidInput
@@ -45,6 +45,17 @@ if TYPE_CHECKING:
     from tradehook.desk.worth import Ground
 
 NEWEST = "0005"
+
+# Statements of every order are made once: making one costs as much as SQLite takes to carry it out.
+_AS_HELD = (
+    INTENT.c.intent_id == bindparam("its_id"),
+    INTENT.c.state == bindparam("its_state"),
+    INTENT.c.attempt == bindparam("its_attempt"),
+)
+_HELD = select(INTENT).where(*_AS_HELD)
+_CHANGE_HELD = update(INTENT).where(*_AS_HELD).returning(INTENT)
+_ADD = insert(INTENT).returning(INTENT)
+_SETTLE = update(INTENT).where(INTENT.c.intent_id == bindparam("its_id"), INTENT.c.request.is_(None)).returning(INTENT)
 
 
 class Journal:
@@ -146,11 +157,12 @@ class Journal:
             if intent is None:
                 generations.check_new(connection, intent_id)
                 # Once more means the same once more: what a new generation asks is held against the first.
-                intent = _found(connection, generations.first_id(intent_id))
+                first = generations.first_id(intent_id)
+                intent = _found(connection, first) if first != intent_id else None
                 if intent is None or intent.asked_hash == digest:
-                    connection.execute(insert(INTENT).values(row))
+                    added = connection.execute(_ADD, row).one()
                     add_event(connection, intent_id, "prepared", {"source": source})
-                    return _row_of(connection, intent_id), True
+                    return read_intent(added), True
         if intent.asked_hash != digest:
             asked_words = " ".join(str(value) for value in intent.asked.values() if isinstance(value, str))[:120]
             raise IntentConflict(
@@ -229,12 +241,9 @@ class Journal:
     def settle(self, intent: Intent, request: Mapping[str, Any], *, account_id: str | None = None) -> Intent:
         """Store what will be sent for what was asked, with whose money. The first to settle wins; a rerun goes on."""
         with writing(self.engine) as connection:
-            connection.execute(
-                update(INTENT)
-                .where(INTENT.c.intent_id == intent.intent_id, INTENT.c.request.is_(None))
-                .values(request=json.dumps(dict(request)), account_id=account_id, updated_at=_now())
-            )
-            return _row_of(connection, intent.intent_id)
+            values = {"request": json.dumps(dict(request)), "account_id": account_id, "updated_at": _now()}
+            row = connection.execute(_SETTLE, {"its_id": intent.intent_id, **values}).one_or_none()
+            return read_intent(row or connection.execute(INTENT_BY_ID, {"its_id": intent.intent_id}).one())
 
     def start(
         self,
@@ -261,9 +270,7 @@ class Journal:
                 same transaction, so a freeze or a limit that was set is obeyed by every send that begins after it.
         """
         with writing(self.engine) as connection:
-            same = INTENT.c.intent_id == intent.intent_id
-            as_held = (same, INTENT.c.state == str(intent.state), INTENT.c.attempt == intent.attempt)
-            row = connection.execute(select(INTENT).where(*as_held)).one_or_none()
+            row = connection.execute(_HELD, _as_held(intent)).one_or_none()
             if row is None:
                 return None
             keeping.check_may_send(connection)
@@ -272,10 +279,10 @@ class Journal:
             values: dict[str, Any] = {"state": str(to), "attempt": intent.attempt + 1, "owner": owner, "error": None}
             values |= {"account_id": account_id, "sending_at": _now(), "updated_at": _now(), **(facts or {})}
             values["notional"] = plain(aside) if aside is not None else None
-            connection.execute(update(INTENT).where(same).values(values))
+            row = connection.execute(_CHANGE_HELD, {**_as_held(intent), **values}).one()
             detail = {"attempt": intent.attempt + 1, "owner": owner, "ground": ground.to_dict()}
             add_event(connection, intent.intent_id, str(to).lower(), detail)
-            return _row_of(connection, intent.intent_id)
+            return read_intent(row)
 
     def check(self, intent: Intent) -> None:
         """Raises `GuardRefused` when what is being sent must not be sent once more: a freeze, or a new limit."""
@@ -307,19 +314,11 @@ class Journal:
             values["resolution"] = json.dumps(dict(resolution))
         with writing(self.engine) as connection:
             try:
-                done = connection.execute(
-                    update(INTENT)
-                    .where(
-                        INTENT.c.intent_id == intent.intent_id,
-                        INTENT.c.state == str(intent.state),
-                        INTENT.c.attempt == intent.attempt,
-                    )
-                    .values(values)
-                )
+                row = connection.execute(_CHANGE_HELD, {**_as_held(intent), **values}).one_or_none()
             except IntegrityError:
                 named = made.exchange_id if made else ""
                 raise IntentConflict(f"{intent.kind.capitalize()} {named} belongs to another intent.") from None
-            if done.rowcount != 1:
+            if row is None:
                 return None
             detail: dict[str, Any] = {"from": str(intent.state)}
             if made is not None:
@@ -329,8 +328,7 @@ class Journal:
             if resolution is not None:
                 detail |= dict(resolution)
             add_event(connection, intent.intent_id, what or str(to).lower(), detail)
-            review.conclude(connection, intent.intent_id)
-            return _row_of(connection, intent.intent_id)
+            return read_intent(review.conclude(connection, row))
 
     def see(self, intent_id: str, made: Made) -> bool:
         """Record how an accepted order or transfer stands now; whether that is news. One that ended never changes."""
@@ -387,13 +385,13 @@ class Journal:
 
 
 def _found(connection: Connection, intent_id: str) -> Intent | None:
-    row = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one_or_none()
+    row = connection.execute(INTENT_BY_ID, {"its_id": intent_id}).one_or_none()
     return read_intent(row) if row is not None else None
 
 
-def _row_of(connection: Connection, intent_id: str) -> Intent:
-    """An intent as it stands in a transaction, which must not cost another one."""
-    return read_intent(connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one())
+def _as_held(intent: Intent) -> dict[str, Any]:
+    """What names an intent in the state in which its caller knows it."""
+    return {"its_id": intent.intent_id, "its_state": str(intent.state), "its_attempt": intent.attempt}
 
 
 def _now() -> str:

@@ -46,6 +46,7 @@ _SERVER = (
     " (SELECT oid FROM pg_database WHERE datname = current_database()), 'intent'::regclass::oid)"
 )
 OTHER_HISTORY = "The server's history is another one: a restore, a failover or a copy."
+_ALL = select(META.c.name, META.c.value)
 _OCTAL = re.compile(r"\\([0-7]{3})")
 _ACCEPT = (
     "Settle what is open (`tradehook intents reconcile`), look for orders and transfers that it lacks (`tradehook "
@@ -270,7 +271,7 @@ def server_of(connection: Connection) -> str:
 
 def read_meta(connection: Connection) -> dict[str, str]:
     """What the journal knows of itself."""
-    return {row.name: row.value for row in connection.execute(select(META.c.name, META.c.value))}
+    return {row.name: row.value for row in connection.execute(_ALL)}
 
 
 def _put(connection: Connection, name: str, value: str) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, field_validator
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 
 from tradehook.desk.intents import iso
 from tradehook.desk.schema import reading, writing
@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 MONEY = frozenset({"USD", "USDC", "PYUSD", "USDT"})
 """What counts as the account's money, one for one."""
 _LIVE_COOL_OFF_HOURS = 24
+_VERSIONS = (
+    select(LIMITS)
+    .where(LIMITS.c.host == bindparam("its_host"), LIMITS.c.account_id == bindparam("its_account"))
+    .order_by(LIMITS.c.version.desc())
+)
+_VERSION = _VERSIONS.limit(1)
 
 Cap = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
@@ -122,13 +128,13 @@ class LimitsBook:
     def newest(self, host: str, account_id: str) -> SetLimits | None:
         """The version that holds, with who set it; `None` when nobody ever set limits for the account."""
         with reading(self._engine) as connection:
-            row = connection.execute(_newest_first(host, account_id).limit(1)).one_or_none()
+            row = _newest(connection, host, account_id)
         return _version(row) if row is not None else None
 
     def history(self, host: str, account_id: str) -> Sequence[SetLimits]:
         """Every version, newest first."""
         with reading(self._engine) as connection:
-            return [_version(row) for row in connection.execute(_newest_first(host, account_id))]
+            return [_version(row) for row in connection.execute(_VERSIONS, _of(host, account_id))]
 
     def set(
         self, host: str, account_id: str, limits: Limits, *, by: str, why: str = "", after: int | None = None
@@ -141,7 +147,7 @@ class LimitsBook:
             InvalidInput: somebody set another one since.
         """
         with writing(self._engine) as connection:
-            row = connection.execute(_newest_first(host, account_id).limit(1)).one_or_none()
+            row = _newest(connection, host, account_id)
             newest = row.version if row is not None else 0
             if after is not None and newest != after:
                 raise InvalidInput(
@@ -196,14 +202,16 @@ def current(connection: Connection, host: str, account_id: str) -> Limits | None
     Raises:
         GuardRefused: there is a row, but it cannot be read; nothing may be sent then.
     """
-    row = connection.execute(_newest_first(host, account_id).limit(1)).one_or_none()
+    row = _newest(connection, host, account_id)
     return _version(row).limits if row is not None else None
 
 
-def _newest_first(host: str, account_id: str) -> Any:
-    return (
-        select(LIMITS).where(LIMITS.c.host == host, LIMITS.c.account_id == account_id).order_by(LIMITS.c.version.desc())
-    )
+def _newest(connection: Connection, host: str, account_id: str) -> Row[Any] | None:
+    return connection.execute(_VERSION, _of(host, account_id)).one_or_none()
+
+
+def _of(host: str, account_id: str) -> dict[str, str]:
+    return {"its_host": host, "its_account": account_id}
 
 
 def _version(row: Row[Any]) -> SetLimits:

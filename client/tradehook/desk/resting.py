@@ -55,11 +55,16 @@ async def expire(attempts: Attempts, *, only: str | None = None) -> list[Intent]
     ]
 
 
-async def cancel_rest(attempts: Attempts, intent: Intent) -> None:
-    """Give a bounded order the moment that it needs to trade, then cancel what is left of it."""
+async def cancel_rest(attempts: Attempts, intent: Intent) -> Intent:
+    """Give a bounded order the moment that it needs to trade, cancel what is left of it; the intent after that."""
     sized = intent.sized
     if sized is None or not sized.bounded or intent.state not in PLACED:
-        return
+        return intent
+    await _trade_and_cancel(attempts, intent)
+    return attempts.journal.get(intent.intent_id)
+
+
+async def _trade_and_cancel(attempts: Attempts, intent: Intent) -> None:
     line = attempts.exchange.session.line
     for pause in _LOOKS:
         try:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from tradehook.amounts import plain
 from tradehook.desk import trading, worth
@@ -20,7 +20,7 @@ from tradehook.desk.events import add_event
 from tradehook.desk.fingerprint import is_against
 from tradehook.desk.intents import IN_DOUBT, PLACED, State
 from tradehook.desk.limits import current
-from tradehook.desk.tables import EVENT, INTENT
+from tradehook.desk.tables import CHANGE_INTENT, EVENT, INTENT
 from tradehook.desk.trading import TradingState
 from tradehook.desk.worth import WIDE
 from tradehook.errors import GuardRefused
@@ -42,23 +42,23 @@ _SMALL_CHANGE = Decimal(1)
 _LOOKED_AT = 200
 
 
-def conclude(connection: Connection, intent_id: str) -> None:
-    """Look at an intent as it was just recorded, and halt its account where it calls for that."""
-    row = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one()
+def conclude(connection: Connection, row: Row[Any]) -> Row[Any]:
+    """Look at an intent's row as it was just recorded, halt its account where it calls for that, and return the row."""
     if row.kind == "plan" or row.account_id is None:
-        return
+        return row
     state = State(row.state)
     if state in PLACED and row.kind == "order" and row.is_final and row.seen and row.request:
         order = Order.model_validate(json.loads(row.seen))
         if row.notional is not None:
             cost = plain(worth.counted(Decimal(row.notional), order))
-            connection.execute(update(INTENT).where(INTENT.c.intent_id == intent_id).values(notional=cost))
+            row = connection.execute(CHANGE_INTENT, {"its_id": row.intent_id, "notional": cost}).one()
         found = mismatches(SizedOrder.model_validate(json.loads(row.request)), order)
-        if found and not _is_told(connection, intent_id):
-            add_event(connection, intent_id, "mismatch", {"found": list(found)})
-            _halt(connection, row, f"Order {row.exchange_id} is not what intent {intent_id} asked for: {found[0]}")
+        if found and not _is_told(connection, row.intent_id):
+            add_event(connection, row.intent_id, "mismatch", {"found": list(found)})
+            _halt(connection, row, f"Order {row.exchange_id} is not what intent {row.intent_id} asked for: {found[0]}")
     elif state is State.REJECTED or state in IN_DOUBT:
         _count_failures(connection, row)
+    return row
 
 
 def mismatches(asked: SizedOrder, order: Order) -> tuple[str, ...]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 _WAIT_MILLISECONDS = 30_000
+_LEAST_SQLITE = (3, 35)
+"""The first that tells what it changed (RETURNING)."""
 _SWITCH_TRIES = 200
 _SWITCH_PAUSE_SECONDS = 0.05
 
@@ -46,6 +48,11 @@ def open_database(url: str) -> Engine:
         raise ConfigurationError(
             "TRADEHOOK_JOURNAL_URL should be a whole path, like sqlite:////home/you/journal.db, without options; "
             "or a database in PostgreSQL, like postgresql://user@host/database."
+        )
+    if sqlite3.sqlite_version_info < _LEAST_SQLITE:
+        raise ConfigurationError(
+            f"The journal needs SQLite {'.'.join(map(str, _LEAST_SQLITE))} or newer, and this Python has "
+            f"{sqlite3.sqlite_version}. Use a newer Python, or set TRADEHOOK_JOURNAL_URL to a database in PostgreSQL."
         )
     path = Path(url.removeprefix("sqlite:///"))
     try:

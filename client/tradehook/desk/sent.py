@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import case, or_, select
+from sqlalchemy import bindparam, case, or_, select
 
 from tradehook.desk.intents import IN_DOUBT, PLACED, SENDERS, State, is_alive, iso
 from tradehook.desk.tables import INTENT
@@ -28,6 +28,18 @@ TRADES = ("order", "futures")
 _HOUR = timedelta(hours=1)
 _SLACK = timedelta(minutes=1)
 """Times are compared as text first, where fractions of a second are written or not; then exactly."""
+
+_WEIGHED = (
+    select(
+        *(INTENT.c[name] for name in ("intent_id", "kind", "state", "owner", "sending_at", "notional")),
+        # What is only summed needs no request: there may be thousands of it.
+        case((or_(INTENT.c.kind == "transfer", INTENT.c.state.not_in(_PLACED)), INTENT.c.request)).label("request"),
+    )
+    .where(INTENT.c.host == bindparam("its_host"), INTENT.c.account_id == bindparam("its_account"))
+    .where(INTENT.c.kind != "plan", INTENT.c.intent_id != bindparam("its_id"))
+)
+_UNDER_WAY = _WEIGHED.where(INTENT.c.state.in_(_PENDING))
+_SINCE = _WEIGHED.where(INTENT.c.state.in_(_PLACED), INTENT.c.sending_at >= bindparam("earliest"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +68,10 @@ def sent_by(
         now: the moment that the hour ends at.
         but: an intent that does not count.
     """
-    names = ("intent_id", "kind", "state", "owner", "sending_at", "notional")
-    # What is only summed needs no request: there may be thousands of it.
-    request = case((or_(INTENT.c.kind == "transfer", INTENT.c.state.not_in(_PLACED)), INTENT.c.request))
-    query = (
-        select(*(INTENT.c[name] for name in names), request.label("request"))
-        .where(INTENT.c.host == host, INTENT.c.account_id == account_id)
-        .where(INTENT.c.kind != "plan", INTENT.c.intent_id != but)
-    )
-    rows = [*connection.execute(query.where(INTENT.c.state.in_(_PENDING)))]
+    which = {"its_host": host, "its_account": account_id, "its_id": but}
+    rows = [*connection.execute(_UNDER_WAY, which)]
     if since is not None:
-        earliest = iso(min(since, now - _HOUR) - _SLACK)
-        rows += connection.execute(query.where(INTENT.c.state.in_(_PLACED), INTENT.c.sending_at >= earliest))
+        rows += connection.execute(_SINCE, {**which, "earliest": iso(min(since, now - _HOUR) - _SLACK)})
     return sorted((_sent(row) for row in rows if not _is_let_go(row)), key=lambda sent: sent.at)
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from tradehook.desk import review
 from tradehook.desk.events import add_event
 from tradehook.desk.intents import PLACED, iso
 from tradehook.desk.leases import is_held
 from tradehook.desk.schema import reading, writing
-from tradehook.desk.tables import INTENT
+from tradehook.desk.tables import CHANGE_INTENT, INTENT, INTENT_BY_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,17 +113,17 @@ def record(engine: Engine, sightings: Sequence[tuple[str, Made]], *, lease: str,
 
 def see(connection: Connection, intent_id: str, made: Made) -> bool:
     """Record how an accepted order or transfer stands now; whether that is news."""
-    row = connection.execute(select(INTENT).where(INTENT.c.intent_id == intent_id)).one()
+    row = connection.execute(INTENT_BY_ID, {"its_id": intent_id}).one()
     known = json.loads(row.seen) if row.seen else {}
     seen = _merged(known, made)
     if row.is_final or seen == known or row.exchange_id != made.exchange_id:
         return False
     values = {"seen": json.dumps(seen), "is_final": made.is_final, "updated_at": iso(datetime.now(UTC))}
-    connection.execute(update(INTENT).where(INTENT.c.intent_id == intent_id).values(values))
+    row = connection.execute(CHANGE_INTENT, {"its_id": intent_id, **values}).one()
     told = as_kept(made)
     detail = {f"{row.kind}_id": made.exchange_id, "status": str(made.status), "filled": told.get("filled")}
     add_event(connection, intent_id, row.kind, detail)
-    review.conclude(connection, intent_id)
+    review.conclude(connection, row)
     return True
 
 

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    bindparam,
+    select,
+    text,
+    update,
+)
 
 metadata = MetaData()
 
@@ -53,6 +67,10 @@ INTENT = Table(
     # One order or transfer belongs to one intent, whatever two processes believe.
     Index("intent_by_exchange_id", "host", "exchange_id", unique=True),
 )
+
+# Made once: every order needs them several times, and making one costs as much as carrying it out.
+INTENT_BY_ID = select(INTENT).where(INTENT.c.intent_id == bindparam("its_id"))
+CHANGE_INTENT = update(INTENT).where(INTENT.c.intent_id == bindparam("its_id")).returning(INTENT)
 
 EVENT = Table(
     "intent_event",

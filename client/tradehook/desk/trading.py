@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from tradehook.desk.intents import iso
 from tradehook.desk.schema import reading, writing
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Row
 
 EVERYWHERE = "*"
+_BY_SCOPE = select(TRADING).order_by(TRADING.c.scope != EVERYWHERE, TRADING.c.scope)
+_OF_SCOPE = select(TRADING).where(TRADING.c.scope == bindparam("its_scope"))
+_OF_SCOPES = _BY_SCOPE.where(TRADING.c.scope.in_([EVERYWHERE, bindparam("its_scope")]))
 
 
 class TradingState(StrEnum):
@@ -57,7 +60,7 @@ class Trading:
     def list(self) -> Sequence[dict[str, str]]:
         """Every scope that somebody changed, with its `scope`, everything first."""
         with reading(self._engine) as connection:
-            return [{"scope": row.scope, **_told(row)} for row in connection.execute(_by_scope())]
+            return [{"scope": row.scope, **_told(row)} for row in connection.execute(_BY_SCOPE)]
 
     def set(
         self,
@@ -108,7 +111,7 @@ class Trading:
 
 def find(connection: Connection, scope: str) -> Row[Any] | None:
     """The row of a scope, if anybody ever changed it."""
-    return connection.execute(select(TRADING).where(TRADING.c.scope == scope)).one_or_none()
+    return connection.execute(_OF_SCOPE, {"its_scope": scope}).one_or_none()
 
 
 def change(connection: Connection, scope: str, state: str, *, by: str, why: str) -> None:
@@ -121,27 +124,22 @@ def change(connection: Connection, scope: str, state: str, *, by: str, why: str)
 
 def check(connection: Connection, *, host: str, account_id: str, reduces: bool) -> None:
     """Raises `GuardRefused` when what is to be sent may not leave now; `reduces`: it sells into money."""
-    for scope in (EVERYWHERE, scope_of(host, account_id)):
-        row = find(connection, scope)
-        if row is None or row.state == TradingState.NORMAL or (row.state == TradingState.REDUCING and reduces):
+    for row in connection.execute(_OF_SCOPES, {"its_scope": scope_of(host, account_id)}):
+        if row.state == TradingState.NORMAL or (row.state == TradingState.REDUCING and reduces):
             continue
         since = f"since {clock_of(row.changed_at)} by {row.changed_by}{': ' + row.why if row.why else ''}"
         if row.state == TradingState.REDUCING:
             says = f"Only sells into money, closes of positions, and cancels are let through {since}."
-        elif scope == EVERYWHERE:
+        elif row.scope == EVERYWHERE:
             says = f"Trading is frozen {since}."
         else:
             says = f"This account is halted {since}."
         lifts = (
             "/resume in chat or `tradehook resume` lifts it."
-            if scope == EVERYWHERE
+            if row.scope == EVERYWHERE
             else "`tradehook resume --account-only` lifts it."
         )
         raise GuardRefused(f"{says} {lifts}", rule="frozen", actual=row.state)
-
-
-def _by_scope() -> Any:
-    return select(TRADING).order_by(TRADING.c.scope != EVERYWHERE, TRADING.c.scope)
 
 
 def _told(row: Row[Any]) -> dict[str, str]:

@@ -78,6 +78,16 @@ def test_addresses_that_cannot_hold_a_journal(url):
         Journal.open(url)
 
 
+def test_a_python_with_an_old_sqlite_is_told_so_and_nothing_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    monkeypatch.setattr(sqlite3, "sqlite_version", "3.34.1")
+    with pytest.raises(ConfigurationError, match=r"needs SQLite 3\.35 or newer, and this Python has 3\.34\.1"):
+        Journal.open(f"sqlite:///{tmp_path}/journal.db")
+    assert [*tmp_path.iterdir()] == []
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 35, 0))
+    Journal.open(f"sqlite:///{tmp_path}/journal.db").close()
+
+
 def test_a_file_that_is_no_database(tmp_path):
     (tmp_path / "journal.db").write_text("this is not a database, whatever its name says" * 50)
     with pytest.raises(ConfigurationError, match="cannot be used"):

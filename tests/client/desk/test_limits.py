@@ -19,7 +19,7 @@ from tradehook.desk.limits import Limits
 from tradehook.desk.reserve import reserve
 from tradehook.desk.schema import writing
 from tradehook.desk.sent import day_of
-from tradehook.desk.tables import INTENT, LIMITS
+from tradehook.desk.tables import CHANGE_INTENT, LIMITS
 from tradehook.desk.worth import Ground
 from tradehook.errors import GuardRefused, InvalidInput
 from tradehook.models import Order, OrderStatus, SizedOrder
@@ -81,8 +81,7 @@ def sent(journal, name, settled, *, at=NOW, state=State.ACCEPTED, order_status=N
         )  # fmt: skip
         values |= {"seen": json.dumps(made.to_dict()), "is_final": made.is_final}
     with writing(journal.engine) as connection:
-        connection.execute(update(INTENT).where(INTENT.c.intent_id == name).values(values))
-        review.conclude(connection, name)
+        review.conclude(connection, connection.execute(CHANGE_INTENT, {"its_id": name, **values}).one())
 
 
 def decide(journal, name, settled, *, now=NOW, ground=None, environment="sandbox"):

@@ -16,7 +16,7 @@ from tradehook.desk.journal import Journal
 from tradehook.desk.limits import Limits
 from tradehook.desk.review import mismatches
 from tradehook.desk.schema import writing
-from tradehook.desk.tables import INTENT, LIMITS
+from tradehook.desk.tables import INTENT, INTENT_BY_ID, LIMITS
 from tradehook.desk.trading import scope_of
 from tradehook.errors import GuardRefused, OutcomeUnknown, Rejected
 from tradehook.models import NewOrder, Order, OrderStatus, SizedOrder
@@ -98,7 +98,7 @@ def journal(tmp_path):
 
 def conclude(journal, name):
     with writing(journal.engine) as connection:
-        review.conclude(connection, name)
+        return review.conclude(connection, connection.execute(INTENT_BY_ID, {"its_id": name}).one())
 
 
 def whats(journal, name):
@@ -128,8 +128,11 @@ def test_what_ended_counts_for_what_was_filled_and_nothing_else_changes(journal)
     sent(journal, "other", settled("1", unit="base"))
     sent(journal, "i-1", settled("1", unit="base"), **ends)
     assert (journal.get("i-1").notional, journal.get("other").notional) == (20, 100)
+    # The row that it returns is the one that stands then.
+    change(journal, "i-1", notional="7")
+    assert conclude(journal, "i-1").notional == "20"
     change(journal, "i-1", notional=None)
-    conclude(journal, "i-1")
+    assert conclude(journal, "i-1").notional is None
     assert journal.get("i-1").notional is None
 
 
