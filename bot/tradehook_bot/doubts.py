@@ -49,7 +49,13 @@ def moves_since(intent: Intent, balances: Sequence[Balance]) -> Mapping[str, str
 
 
 def card(
-    intent: Intent, *, exchange: str, zone: tzinfo, at: datetime, moves: Mapping[str, object] | None = None
+    intent: Intent,
+    *,
+    exchange: str,
+    zone: tzinfo,
+    at: datetime,
+    moves: Mapping[str, object] | None = None,
+    beside: int = 0,
 ) -> str:
     """A doubt in whole, as HTML: the fact first, what to do last.
 
@@ -59,6 +65,7 @@ def card(
         zone: of the chat.
         at: the moment.
         moves: what the balances did since the send until now; `None` tells what the last look saw.
+        beside: how many other intents may have moved them.
     """
     when = f" {clock(intent.sending_at, zone)}" if intent.sending_at is not None else ""
     sent = f"Sent{when} from {render.source_words(intent.source)}"
@@ -66,7 +73,7 @@ def card(
         bold(f"UNKNOWN: {words.deed_of(intent)}"),
         f"{sent}, and no answer came that tells whether {exchange} took it. It may exist or not.",
         "Do not enter it again. It is never sent again by itself.",
-        *_seen_lines(intent, zone=zone, moves=moves),
+        *_seen_lines(intent, zone=zone, moves=moves, beside=beside),
         _until(intent, zone=zone, at=at),
     ]
     return "\n".join([lines[0], *(text(line) for line in lines[1:]), code(intent.intent_id)])
@@ -87,9 +94,9 @@ def evidence(intent: Intent, events: Sequence[Mapping[str, Any]], *, zone: tzinf
     return "\n".join(lines)
 
 
-def _seen_lines(intent: Intent, *, zone: tzinfo, moves: Mapping[str, object] | None) -> list[str]:
+def _seen_lines(intent: Intent, *, zone: tzinfo, moves: Mapping[str, object] | None, beside: int) -> list[str]:
     looked = seen(intent)
-    lines = [f"Balances since: {words.moved(moves)}."] if moves is not None else []
+    lines = [f"Balances since: {words.moved(moves, beside=beside)}."] if moves is not None else []
     if not looked:
         return [*lines, "Not looked for yet; the next look is moments away."]
     at = datetime.fromisoformat(looked["looked_at"])
@@ -97,8 +104,12 @@ def _seen_lines(intent: Intent, *, zone: tzinfo, moves: Mapping[str, object] | N
     listed = f"{', '.join(map(render.short_id, found))} could be it" if found else "in no list"
     then = looked.get("balances_changed") if moves is None else None
     # What was seen then may not be so any more, so it is never told as of now.
-    balances = f"; balances then: {words.moved(then)}" if then is not None else ""
+    balances = f"; balances then: {words.moved(then, beside=_beside(looked))}" if then is not None else ""
     return [*lines, f"Looked {clock(at, zone)}: {listed}{balances}."]
+
+
+def _beside(looked: Mapping[str, Any]) -> int:
+    return int(looked.get("moved_beside") or 0)
 
 
 def _total(stored: str) -> Decimal:
@@ -108,12 +119,12 @@ def _total(stored: str) -> Decimal:
 
 def _until(intent: Intent, *, zone: tzinfo, at: datetime) -> str:
     if not is_over(intent, at=at) and intent.looking_until is not None:
-        return f"It can still appear until {clock(intent.looking_until, zone)}, and is looked for until then."
+        return f"It can still appear until {day_and_clock(intent.looking_until, zone)}, and is looked for until then."
     if intent.standing is State.PROVED_ABSENT:
         return "Looked for until nothing could come any more, and it is not there. Say so, and it is over."
     if intent.standing is State.NEEDS_HUMAN:
         return "What was found does not tell by itself. Look at the exchange, and say what is so."
-    over = f" since {clock(intent.looking_until, zone)}" if intent.looking_until is not None else ""
+    over = f" since {day_and_clock(intent.looking_until, zone)}" if intent.looking_until is not None else ""
     return f"The time in which it could appear is over{over}. If you know what is so, say it."
 
 
@@ -121,7 +132,8 @@ def _event_words(event: Mapping[str, Any]) -> str:
     match event["what"]:
         case "looked" | "absent":
             found = ", ".join(event.get("found") or ()) or "in no list"
-            return f"{event['what']}: {found}; balances {words.moved(event.get('balances_changed') or {})}"
+            moved = words.moved(event.get("balances_changed") or {}, beside=_beside(event))
+            return f"{event['what']}: {found}; balances {moved}"
         case "sending" | "executing":
             return f"{event['what']}, attempt {event.get('attempt')}"
         case "prepared":

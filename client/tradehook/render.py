@@ -356,3 +356,8 @@ def clock_of(stored: str) -> str:
     except ValueError:
         return stored
     return f"{at:%Y-%m-%d} {clock(at)}"
+
+
+def beside_words(count: int | None) -> str:
+    """What else of an account may have changed the balances that are told right before; empty for nothing."""
+    return f", which {count} other intent{'s' if count > 1 else ''} of this account may have done" if count else ""

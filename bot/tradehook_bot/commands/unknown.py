@@ -54,7 +54,8 @@ async def shown(
     """A doubt as its message shows it, as HTML, and its buttons."""
     zone = await house.store.do(house.chats.zone, chat_id)
     moves = await _moves(account, intent)
-    body = doubts.card(intent, exchange=account.spec.label, zone=zone, at=now(), moves=moves)
+    beside = await house.store.do(house.journal.doubts.moved_beside, intent, moves or ())
+    body = doubts.card(intent, exchange=account.spec.label, zone=zone, at=now(), moves=moves, beside=beside)
     if with_evidence:
         events = await house.store.do(house.journal.events, intent.intent_id)
         body = f"{body}\n\n{doubts.evidence(intent, events, zone=zone)}"

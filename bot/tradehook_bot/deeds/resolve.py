@@ -20,7 +20,7 @@ from tradehook_bot.deeds import asking, ending
 from tradehook_bot.deeds.kind import Kind
 from tradehook_bot.replies import bold, code, text
 from tradehook_bot.store import now
-from tradehook_bot.zones import clock
+from tradehook_bot.zones import clock, day_and_clock
 
 if TYPE_CHECKING:
     from tradehook.desk.intents import Intent
@@ -53,8 +53,8 @@ async def ask(house: House, account: Account, intent: Intent, word: str, *, wher
         raise InvalidInput(f"{words.deed_of(intent)} is {intent.standing} by now; there is no doubt to end.")
     if not doubts.is_over(intent, at=now()) and intent.looking_until is not None:
         raise InvalidInput(
-            f"It can still appear until {clock(intent.looking_until, zone)}, and is looked for until then. Before that "
-            "nobody can know: say it after that.",
+            f"It can still appear until {day_and_clock(intent.looking_until, zone)}, and is looked for until then. "
+            "Before that nobody can know: say it after that.",
             needs_example=False,
         )
     await house.store.do(house.totp.check_ready, where.user_id, what="Ending a doubt by your word")

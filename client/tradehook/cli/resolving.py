@@ -12,6 +12,7 @@ from tradehook.cli.options import Json, with_settings
 from tradehook.cli.output import hint, print_json, print_rows, say
 from tradehook.cli.person import storable, who
 from tradehook.errors import GuardRefused
+from tradehook.render import beside_words
 from tradehook.settings import Settings
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def _told(intent: Intent) -> str:
         return f"  {intent.kind} {intent.exchange_id}"
     seen = intent.resolution or {}
     changed = ", ".join(f"{symbol} {change}" for symbol, change in (seen.get("balances_changed") or {}).items())
-    until = f"; can appear until {intent.looking_until:%H:%M:%S} UTC" if intent.looking_until else ""
+    until = f"; can appear until {intent.looking_until:%Y-%m-%d %H:%M:%S} UTC" if intent.looking_until else ""
     found = f"{len(seen['found'])} could be it" if seen.get("found") else "in no list"
-    return f"  {found}, balances {f'changed: {changed}' if changed else 'unchanged'}{until}"
+    moved = f"changed: {changed}{beside_words(seen.get('moved_beside'))}" if changed else "unchanged"
+    return f"  {found}, balances {moved}{until}"

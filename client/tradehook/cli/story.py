@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tradehook.render import beside_words
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -83,4 +85,5 @@ def _seen(event: Mapping[str, Any]) -> str:
     moved = ", ".join(f"{symbol} {change}" for symbol, change in changed.items())
     listed = f"{', '.join(found)} could be it" if found and event["what"] != "matched" else ""
     listed = listed or (f"order {event['order_id']}" if event.get("order_id") else "in no list")
-    return f"{listed}, balances {f'changed by {moved}' if moved else 'as before'}"
+    beside = beside_words(event.get("moved_beside"))
+    return f"{listed}, balances {f'changed by {moved}{beside}' if moved else 'as before'}"

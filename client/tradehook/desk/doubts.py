@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, select, union_all, update
+from sqlalchemy import bindparam, or_, select, union_all, update
 
 from tradehook.desk import generations
 from tradehook.desk.events import add_event
-from tradehook.desk.intents import IN_DOUBT, SENDERS, Intent, State, read_intent
+from tradehook.desk.fingerprint import moved_by, settled_from
+from tradehook.desk.intents import IN_DOUBT, PLACED, SENDERS, Intent, State, read_intent
 from tradehook.desk.schema import reading, writing
 from tradehook.desk.tables import INTENT, PREVIEW
 
@@ -57,6 +58,27 @@ class Doubts:
                 some = ids[start : start + _AT_ONCE]
                 found.update(connection.execute(_BOUND, {"its_host": host, "some": some}).scalars())
         return found
+
+    def moved_beside(self, intent: Intent, names: Collection[str]) -> int:
+        """How many other intents of its account may have moved these since what was there before it was read.
+
+        Args:
+            intent: in doubt.
+            names: assets or positions, as `moved_by` names them.
+        """
+        noted = intent.baseline or {}
+        # By the journal's clock, as what it is compared with.
+        since = noted.get("noted_at", noted.get("at", ""))
+        query = (
+            select(INTENT.c.kind, INTENT.c.request)
+            .where(INTENT.c.host == intent.host, INTENT.c.account_id == intent.account_id, INTENT.c.kind != "plan")
+            .where(INTENT.c.intent_id != intent.intent_id, INTENT.c.request.is_not(None))
+            .where(INTENT.c.state.in_([str(state) for state in (*PLACED, *IN_DOUBT, *SENDERS)]))
+            .where(or_(INTENT.c.is_final.is_(False), INTENT.c.updated_at > since))
+        )
+        with reading(self._engine) as connection:
+            others = [moved_by(settled_from(row.kind, json.loads(row.request))) for row in connection.execute(query)]
+        return sum(not set(names).isdisjoint(other) for other in others)
 
     def keep(self, intent: Intent, evidence: Mapping[str, Any]) -> None:
         """Keep what a look showed; an event only when it shows something else than the look before."""

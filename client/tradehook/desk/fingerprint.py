@@ -49,6 +49,15 @@ def settled_from(kind: str, request: Mapping[str, Any]) -> Settled:
     return _KINDS[kind][0].model_validate(dict(request))
 
 
+def moved_by(settled: Settled) -> tuple[str, ...]:
+    """The names of what it moves: two assets, or one; of futures the money, and the position."""
+    if isinstance(settled, SizedOrder):
+        return settled.base, settled.quote
+    if isinstance(settled, SizedTransfer):
+        return (settled.asset,)
+    return settled.currency, f"{settled.position_side} {settled.contract}"
+
+
 def fingerprint(kind: str, request: Mapping[str, Any]) -> str:
     """One text for everything that looks the same at the exchange.
 

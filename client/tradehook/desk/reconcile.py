@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradehook.amounts import plain
 from tradehook.desk import futures_deed
-from tradehook.desk.fingerprint import Likeness, fingerprint, is_two_phase, likeness, settled_from
+from tradehook.desk.fingerprint import Likeness, fingerprint, is_two_phase, likeness, moved_by, settled_from
 from tradehook.desk.intents import State, iso
 from tradehook.desk.proofs import LISTS_OPEN_ORDERS
 from tradehook.desk.resting import good_until
@@ -32,6 +32,7 @@ from tradehook.desk.standing import held
 from tradehook.errors import OutcomeUnknown
 from tradehook.futures import SizedFuturesOrder
 from tradehook.models import SizedOrder
+from tradehook.render import beside_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from tradehook.desk.journal import Journal
     from tradehook.models import Balance
     from tradehook.session import Token
-    from tradehook.transfers import SizedTransfer
 
 _log = logging.getLogger(__name__)
 
@@ -159,7 +159,7 @@ class Lists:
             return await futures_deed.held(self._exchange, settled)
         if self._balances is None:
             self._balances = await self._exchange.balances()
-        return _held(self._balances, settled)
+        return held(self._balances, moved_by(settled))
 
 
 async def look_for(attempts: Attempts, intent: Intent, *, lists: Lists | None = None) -> Intent:
@@ -206,6 +206,8 @@ async def _conclude(attempts: Attempts, intent: Intent, settled: Settled, *, lis
         "balances_changed": changed,
         "clean_scans": list((intent.resolution or {}).get("clean_scans", [])),
     }
+    if others := attempts.journal.doubts.moved_beside(intent, changed):
+        evidence["moved_beside"] = others
     if why := (intent.resolution or {}).get("why_not_absent"):
         evidence["why_not_absent"] = why
     if len(same) == 1 and not perhaps and (is_tagged or not is_shared):
@@ -287,7 +289,7 @@ def unknown(intent: Intent, *, exchange_id: str | None = None) -> OutcomeUnknown
     what, look = intent.noun, f"tradehook {intent.noun}s"
     show = f"tradehook intents show {intent.intent_id}"
     named = f" If it exists, it is {what} {exchange_id}." if exchange_id else ""
-    until = intent.looking_until.strftime("%H:%M:%S UTC") if intent.looking_until else None
+    until = f"{intent.looking_until:%Y-%m-%d %H:%M:%S} UTC" if intent.looking_until else None
     match intent.state:
         case State.PROVED_ABSENT:
             step = f"tradehook intents resolve {intent.intent_id} --as again"
@@ -305,7 +307,8 @@ def unknown(intent: Intent, *, exchange_id: str | None = None) -> OutcomeUnknown
             )
         case _:
             step = show
-            looking = f" It can still appear until {until}; `tradehook intents reconcile` looks again." if until else ""
+            # These words are kept and read later, so they hold before that moment and after it.
+            looking = f" Until {until} it can appear; `tradehook intents reconcile` looks again." if until else ""
             says = (
                 f"The {what} was sent, and no answer came that tells whether the exchange took it. It may "
                 f"exist or not: do not enter it again.{named}{_seen_words(intent)}{looking} Look at "
@@ -330,7 +333,8 @@ def _seen_words(intent: Intent) -> str:
     why = seen.get("why_not_absent")
     listed = f"{', '.join(found)} could be it" if found else f"it is in no list{f' ({why})' if why else ' yet'}"
     moved = ", ".join(f"{symbol} {change}" for symbol, change in changed.items())
-    return f" Seen so far: {listed}; balances {f'changed by {moved}' if moved else 'have not changed'}."
+    beside = beside_words(seen.get("moved_beside"))
+    return f" Seen so far: {listed}; balances {f'changed by {moved}{beside}' if moved else 'have not changed'}."
 
 
 def _scans(intent: Intent) -> list[float]:
@@ -356,11 +360,6 @@ def _listed(exchange: Exchange, settled: Settled, *, since: datetime | None) -> 
     return (
         exchange.list_orders(since=since) if isinstance(settled, SizedOrder) else exchange.list_transfers(since=since)
     )
-
-
-def _held(balances: Sequence[Balance], settled: SizedOrder | SizedTransfer) -> dict[str, str]:
-    """What the exchange itself holds of the assets that it moves, total and available."""
-    return held(balances, (settled.base, settled.quote) if isinstance(settled, SizedOrder) else (settled.asset,))
 
 
 def _changes(before: dict[str, str], after: dict[str, str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ SENT = (
     "The order was sent, and no answer came that tells whether the exchange took it. It may exist or not: do not enter "
     "it again."
 )
-UNTIL = " It can still appear until 15:13:50 UTC; `tradehook intents reconcile` looks again."
+UNTIL = " Until 2026-09-21 15:13:50 UTC it can appear; `tradehook intents reconcile` looks again."
 LOOK = " Look at `tradehook orders` and `tradehook intents show i-1`."
 QUESTION = (
     "The order was sent, and no answer came. What the exchange shows does not tell whether it is there: do not enter "
@@ -109,6 +109,18 @@ def test_what_moved_is_told_with_its_sign_and_also_what_is_only_held(world):
     assert error.message == SENT + (
         " Seen so far: it is in no list yet; balances changed by BTC 0 (-0.002 available)." + UNTIL + LOOK
     )
+
+
+def test_what_another_order_of_ours_may_have_moved_is_told_as_that(world):
+    """Else a person would take the other order's coins for the lost one's, and it for placed."""
+    desk = world.desk()
+    world.fault("error_before", status=503)
+    lose(world, desk)
+    for number in (1, 2):
+        desk.place_order(LARGE, intent_id=f"mine-{number}", source="test")
+        message = lose(world, desk).message
+        others = "1 other intent" if number == 1 else "2 other intents"
+        assert f" available), which {others} of this account may have done. Until" in message
 
 
 def test_balances_that_changed_are_told_each(world):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import update
 
 from tradehook.desk.intents import State
 from tradehook.desk.journal import Journal
+from tradehook.desk.schema import writing
+from tradehook.desk.tables import INTENT
 from tradehook.models import Order, OrderStatus
 
 ASKED = {"base": "BTC", "quote": "PYUSD", "side": "buy", "amount": "1", "price": None, "chain": None}
@@ -134,3 +137,50 @@ def test_once_more_is_on_the_record_with_who_and_why(journal):
     assert {name: event[name] for name in ("what", "by", "why", "as")} == {
         "what": "again", "by": "ana", "why": "support asked for it", "as": "i-1~2",
     }  # fmt: skip
+
+
+# --- what else moved ----------------------------------------------------------------------------------------------
+
+NOTED = "2030-01-01T00:00:00.000000Z"
+LATER, EARLIER = "2030-01-01T00:00:01.000000Z", "2029-12-31T23:59:59.000000Z"
+ORDER = (
+    '{"base": "BTC", "quote": "PYUSD", "side": "buy", "quantity": "1", "unit": "base", "typed": "1", "price": null, '
+    '"chain": null}'
+)
+TRANSFER = '{"asset": "PYUSD", "asset_id": "x", "quantity": "1", "to": "cold", "address": "a", "network": "n", "chain": null, "typed": "1"}'
+
+
+@pytest.mark.parametrize(
+    ("others", "count"),
+    [
+        ({}, 1),
+        ({"state": "UNKNOWN"}, 1),
+        ({"state": "SENDING", "owner": DEAD}, 1),
+        ({"is_final": True}, 1),
+        ({"is_final": True, "updated_at": EARLIER}, 0),
+        ({"updated_at": EARLIER}, 1),
+        ({"state": "PREPARED"}, 0),
+        ({"state": "REJECTED", "is_final": True}, 0),
+        ({"account_id": "b"}, 0),
+        ({"host": "g"}, 0),
+        ({"request": ORDER.replace("BTC", "ETH")}, 1),
+        ({"request": ORDER.replace("BTC", "ETH").replace("PYUSD", "USDC")}, 0),
+        ({"kind": "transfer", "request": TRANSFER}, 1),
+        ({"kind": "transfer", "request": TRANSFER.replace("PYUSD", "ETH")}, 0),
+        ({"kind": "plan"}, 0),
+        ({"request": None}, 0),
+    ],
+)
+def test_others_count_that_may_have_moved_the_same(journal, others, count):
+    lost = doubt(journal, "lost")
+    doubt(journal, "other")
+    change(journal, "lost", baseline=f'{{"noted_at": "{NOTED}"}}', request=ORDER)
+    change(journal, "other", **{"state": "ACCEPTED", "request": ORDER, "updated_at": LATER, "is_final": False} | others)
+    lost = journal.get("lost")
+    assert journal.doubts.moved_beside(lost, ["BTC", "PYUSD"]) == count
+    assert journal.doubts.moved_beside(lost, []) == 0
+
+
+def change(journal, intent_id, **columns):
+    with writing(journal.engine) as connection:
+        connection.execute(update(INTENT).where(INTENT.c.intent_id == intent_id).values(**columns))
