@@ -194,16 +194,14 @@ class Journal:
         Raises:
             InvalidInput: there is none, or several.
         """
-        query = select(INTENT.c.intent_id).where(INTENT.c.intent_id.startswith(beginning, autoescape=True)).limit(3)
+        begins = INTENT.c.intent_id.startswith(beginning, autoescape=True)
+        # The id itself first, however many others begin with it.
+        query = select(INTENT.c.intent_id).where(begins).order_by(INTENT.c.intent_id != beginning).limit(3)
         with reading(self.engine) as connection:
             found = [*connection.execute(query).scalars()]
-        if beginning in found or len(found) != 1:
-            if len(found) > 1 and beginning not in found:
-                raise InvalidInput(
-                    f"Several intents begin with {beginning[:80]}: {', '.join(found)}. Write more of it."
-                )
-            return self.get(beginning)
-        return self.get(found[0])
+        if len(found) > 1 and beginning not in found:
+            raise InvalidInput(f"Several intents begin with {beginning[:80]}: {', '.join(found)}. Write more of it.")
+        return self.get(found[0] if found else beginning)
 
     def list(self, *, states: Collection[State] = (), limit: int = 50, **which: Unpack[Which]) -> Sequence[Intent]:
         """Intents, newest first. A state is what the row reads as, so `UNKNOWN` finds dead senders too.

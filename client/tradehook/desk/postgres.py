@@ -96,8 +96,9 @@ def needs_mending(error: DBAPIError) -> bool:
 def reason(error: BaseException | None, address: URL) -> str:
     """What the server said, on one line, without the password and without what was to be stored."""
     diagnosed = getattr(getattr(error, "diag", None), "message_primary", None)
-    said = str(diagnosed or error).strip().splitlines() or [""]
-    text = said[-1].strip()
+    said = [line.strip() for line in str(diagnosed or error).splitlines() if line.strip()] or [""]
+    # Where nothing answers, the driver's last line only asks whether a server runs there.
+    text = said[-2] if len(said) > 1 and said[-1].endswith("?") else said[-1]
     if address.password:
         text = text.replace(str(address.password), "***")
     return text[:200].rstrip(".")

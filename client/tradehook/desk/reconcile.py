@@ -199,7 +199,7 @@ async def _conclude(attempts: Attempts, intent: Intent, settled: Settled, *, lis
     is_tagged = isinstance(settled, SizedOrder) and bool(settled.tag)
     changed = _changes(baseline["balances"], await lists.balances(settled))
     now = exchange.session.line.now()
-    evidence = {
+    evidence: dict[str, Any] = {
         "how": "looked",
         "looked_at": iso(datetime.fromtimestamp(now, UTC)),
         "found": [made.exchange_id for made in (*same, *perhaps)],

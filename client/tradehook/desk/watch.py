@@ -271,15 +271,13 @@ class Watcher:
         while True:
             batch = events.events_after(
                 self._journal.engine,
-                self.cursor or 0,
+                found[-1].event_id if found else self.cursor or 0,
                 kinds=TOLD,
                 limit=_BATCH,
                 host=self._exchange.host,
                 account_id=account_id,
             )
             found.extend(batch)
-            if batch:
-                self.cursor = batch[-1].event_id
             if len(batch) < _BATCH:
                 break
         intents = {event.intent_id: self._journal.get(event.intent_id) for event in found}
@@ -288,6 +286,8 @@ class Watcher:
             intent = intents[event.intent_id]
             if intent.made is not None:
                 changes.append(Change(intent, intent.made, event.event_id, str(event.detail.get("status"))))
+        if found:
+            self.cursor = found[-1].event_id  # not before: what a journal that fails in between kept back is told later
         return changes
 
     def _now(self) -> float:

@@ -181,6 +181,27 @@ def test_others_count_that_may_have_moved_the_same(journal, others, count):
     assert journal.doubts.moved_beside(lost, []) == 0
 
 
+@pytest.mark.parametrize(
+    ("noted", "ended", "count"),
+    [
+        (f'{{"at": "{NOTED}"}}', LATER, 1),
+        (f'{{"at": "{NOTED}"}}', EARLIER, 0),
+        (f'{{"noted_at": "{NOTED}", "at": "{LATER}"}}', LATER, 1),
+        (f'{{"noted_at": "{NOTED}", "at": "{EARLIER}"}}', EARLIER, 0),
+        ("{}", EARLIER, 1),
+        (None, EARLIER, 1),
+    ],
+)
+def test_a_note_of_an_older_version_has_the_exchanges_time_and_without_any_everything_counts(
+    journal, noted, ended, count
+):
+    doubt(journal, "lost")
+    doubt(journal, "other")
+    change(journal, "lost", baseline=noted, request=ORDER)
+    change(journal, "other", state="ACCEPTED", request=ORDER, updated_at=ended, is_final=True)
+    assert journal.doubts.moved_beside(journal.get("lost"), ["BTC"]) == count
+
+
 def change(journal, intent_id, **columns):
     with writing(journal.engine) as connection:
         connection.execute(update(INTENT).where(INTENT.c.intent_id == intent_id).values(**columns))

@@ -52,6 +52,15 @@ def test_nobody_else_may_read_it_when_it_is_made_and_when_it_is_shortened(counte
     assert mode(counter.path) == 0o600
 
 
+def test_shortened_it_says_what_was_committed_before_and_then_what_is_now(counter, tmp_path, monkeypatch):
+    monkeypatch.setattr(epoch, "_LONGEST", 99)
+    with Journal.open(f"sqlite:///{tmp_path}/journal.db") as journal:
+        before = counter.highest()
+        counter.path.write_bytes(b"1\n" * 50)
+        journal.set_trading_state("HALTED", by="me")
+        assert counter.path.read_bytes() == b"%d\n%d\n" % (before, before + 1)
+
+
 def test_a_count_that_cannot_be_told_stops_no_write(counter, tmp_path):
     with Journal.open(f"sqlite:///{tmp_path}/journal.db") as journal:
         counter.path.unlink(missing_ok=True)

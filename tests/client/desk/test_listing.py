@@ -38,7 +38,8 @@ def fill(journal, rows):
 
 def test_it_is_what_a_look_at_every_row_would_find(journal):
     every_one = product(OWNERS.values(), State, range(2))
-    fill(journal, [row(number, state, owner=owner) for number, (owner, state, _) in enumerate(every_one)])
+    rows = [row(number, state, owner=owner) for number, (owner, state, _) in enumerate(every_one)]
+    fill(journal, rows[::-1])  # so that they are not in order by themselves
     every = journal.list(limit=1000)
     assert [(-intent.created_at.timestamp(), intent.intent_id) for intent in every] == sorted(
         (-intent.created_at.timestamp(), intent.intent_id) for intent in every

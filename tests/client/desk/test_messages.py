@@ -66,11 +66,39 @@ def test_the_oldest_go_and_their_numbers_do_not_come_again(messages):
     assert messages.leave("old", "body", source="test")
 
 
-@pytest.mark.parametrize(("key", "body"), [("", "body"), ("k" * 256, "body"), ("k", "  \n")])
-def test_what_tells_nothing_is_refused(messages, key, body):
-    with pytest.raises(InvalidInput):
+@pytest.mark.parametrize(
+    ("key", "body", "told"),
+    [
+        ("", "body", "A message needs a key of at most 255 characters."),
+        ("k" * 256, "body", "A message needs a key of at most 255 characters."),
+        ("k", "  \n", "There is nothing to tell."),
+        ("k", "\0", "There is nothing to tell."),
+    ],
+)
+def test_what_tells_nothing_is_refused(messages, key, body, told):
+    with pytest.raises(InvalidInput) as refused:
         messages.leave(key, body, source="test")
+    assert str(refused.value) == told
     assert messages.after(0) == []
+
+
+def test_what_is_too_long_is_cut_where_it_shows_and_what_just_fits_is_not(messages):
+    assert messages.leave("k" * 255, "b" * 3500, title="t" * 200, source="s" * 300)
+    assert messages.leave("longer", "b" * 3501, title="t" * 201, source="test")
+    assert messages.leave("plain", " \n b\0c \n", source="test")
+    fits, longer, plain = messages.after(0)
+    assert (fits.key, fits.body, fits.title, fits.source) == ("k" * 255, "b" * 3500, "t" * 200, "s" * 255)
+    assert (longer.body, longer.title) == (f"{'b' * 3499}…", f"{'t' * 199}…")
+    assert (plain.body, plain.title, plain.account) == ("bc", "", None)
+
+
+def test_a_hundred_are_read_at_once(tmp_path):
+    with Journal.open(f"sqlite:///{tmp_path}/j.db") as journal:
+        messages = Messages(journal.engine)
+        for number in range(101):
+            messages.leave(f"k{number}", "body", source="test")
+        assert len(messages.after(0)) == 100
+        assert [message.key for message in messages.after(messages.after(0)[-1].message_id)] == ["k100"]
 
 
 def test_any_text_can_be_left(tmp_path):

@@ -136,6 +136,20 @@ def prepare_journal(place: Place) -> None:
     desk.close()
 
 
+def warm(place: Place) -> None:
+    """What Python and the libraries make at first use is made here, and not by each child again. Leaves no threads."""
+    desk = place.desk()
+    for number, deed in enumerate(("market order", "order on a chain")):
+        desk.place_order(ORDERS[deed], intent_id=f"warm-{number}", source="harness")
+    desk.create_transfer(TRANSFERS["payout"], intent_id="warm-payout", source="harness")
+    desk.sweep()
+    desk.close()
+    blind = place.blind_desk()
+    blind.place_order(child_fintrusted.ORDERS["fintrusted market"], intent_id="warm-blind", source="harness")
+    blind.sweep()
+    blind.close()
+
+
 def carry_out(place: Place, deed: str, policy: str, intent_id: str = INTENT) -> dict[str, Any]:
     """Do the deed as a scheduler's task would, and say what its caller hears."""
     if policy == "naive":

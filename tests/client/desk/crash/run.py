@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from child_names import BLIND, DEEDS
 from faults import faults_of, words
@@ -161,33 +161,59 @@ def each_place_with_each_fault(paths: Paths, rng: random.Random) -> list[Spec]:
     ]
 
 
-def each_place_twice(paths: Paths, rng: random.Random) -> list[Spec]:
-    """Two trials for each place, in two lanes where two pass it, each with a kind of fault that it has not died with.
+def each_point_with_each_fault(paths: Paths, rng: random.Random) -> list[Spec]:
+    """The short form: at each point a trial for each kind of fault under which any deed passes it.
 
-    One at each exchange where deeds at both pass it. Among equals those that were chosen least so far, so that lanes and faults are mixed evenly.
+    Among them one at least before, after and at the begin of it, at each exchange where deeds pass it. Among equals
+    those that were chosen least so far, so that places, deeds and faults are mixed evenly.
     """
-    ways: dict[str, list[tuple[tuple[str, str], Any, int]]] = {}
+    ways: dict[str, list[Way]] = {}
     for lane, faults in paths.first.items():
         for fault, passed in faults.values():
             for place, times in passed.items():
-                ways.setdefault(place, []).append((lane, fault, times))
+                ways.setdefault(place.rpartition(" | ")[0], []).append(Way(lane, fault, place, times))
     met: Counter[Any] = Counter()
     chosen = []
-    for place, known in ways.items():
+    for point, known in ways.items():
         rng.shuffle(known)
-        for _ in range(2):
-            lane, fault, times = min(
-                known,
-                key=lambda way: (
-                    met[place, way[0][0] in BLIND],
-                    met[place, way[0]],
-                    met[place, _kind(way[1])],
-                    met[way[0]] + met[_kind(way[1])],
-                ),
-            )
-            met.update([(place, lane[0] in BLIND), (place, lane), (place, _kind(fault)), lane, _kind(fault)])
-            chosen.append(_spec(lane, fault, place, rng.choice((1, times))))
+        corners = dict.fromkeys((way.place, way.is_blind) for way in known)
+        kinds = dict.fromkeys(_kind(way.fault) for way in known)
+        for wanted in (*corners, *kinds):
+            if met[point, wanted]:
+                continue
+            fitting = [way for way in known if wanted in ((way.place, way.is_blind), _kind(way.fault))]
+            way = min(fitting, key=lambda way: way.weight(point, met))
+            met.update(way.marks(point))
+            chosen.append(_spec(way.lane, way.fault, way.place, rng.choice((1, way.times))))
     return chosen
+
+
+class Way(NamedTuple):
+    """How a place is reached: by which deed and policy, under which fault, how many times."""
+
+    lane: tuple[str, str]
+    fault: Any
+    place: str
+    times: int
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether at the exchange that tells nothing of its orders."""
+        return self.lane[0] in BLIND
+
+    def marks(self, point: str) -> list[Any]:
+        """What a trial of it counts for."""
+        kind = _kind(self.fault)
+        return [(point, (self.place, self.is_blind)), (point, kind), (point, self.lane), self.lane, kind]
+
+    def weight(self, point: str, met: Counter[Any]) -> tuple[int, ...]:
+        """The less of it there was, the less it weighs."""
+        kind = _kind(self.fault)
+        return (
+            met[point, (self.place, self.is_blind)] + met[point, kind],
+            met[point, self.lane],
+            met[self.lane] + met[kind],
+        )
 
 
 def _kind(fault: Any) -> str:
@@ -239,7 +265,7 @@ def prove(crew: Crew, *, seed: int, trials: int | None, only: str = "") -> None:
         paths.learn(spec, found)
     done: set[Any] = set()
     if trials is None:
-        plan = each_place_twice(paths, rng)
+        plan = each_point_with_each_fault(paths, rng)
     else:
         plan = each_place_with_each_fault(paths, rng)
         rng.shuffle(plan)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import random
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 HERE = Path(__file__).parent
 SAMPLE = """
@@ -86,3 +90,42 @@ def test_places_come_in_the_order_of_the_code(tmp_path):
 def test_it_dies_at_the_passing_that_was_asked_for(tmp_path):
     for number, code in (("1", -9), ("2", -9), ("3", 0)):
         assert follow(tmp_path, "sample.deed: await other(log) #2 | after", number).returncode == code
+
+
+_POST = {"method": "POST", "path": "/orders"}
+FAULTS = [None, {**_POST, "kind": "garbled"}, {**_POST, "kind": "late_accept", "delay_seconds": 3}]
+KINDS = ("none", "garbled", "late_accept")
+SIDES = ("before", "after")
+PASSED = {"payout": ("a", "b"), "market order": ("a",), "fintrusted market": ("a", "c")}
+AT = (("a", False), ("a", True), ("b", False), ("c", True))
+"""At which exchange each point is passed."""
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """The script, with the names that its folder gives it."""
+    monkeypatch.syspath_prepend(HERE)
+    before = {*sys.modules}
+    yield importlib.import_module("run")
+    for name in {*sys.modules} - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "/").parent == HERE:
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_short_form_dies_at_each_point_under_each_fault_and_on_each_side_of_it(run, seed):
+    paths = run.Paths()
+    for deed, points in PASSED.items():
+        for fault in FAULTS:
+            passed = [f"{point} | {side}" for point in points for side in SIDES if point != "b" or fault != FAULTS[1]]
+            spec = {"deed": deed, "policy": "hold", "fault": fault, "kills": []}
+            paths.learn(spec, {"runs": [{"passed": passed}]})
+    plan = run.each_point_with_each_fault(paths, random.Random(seed))
+    died = [(spec["kills"][0][0], (spec["fault"] or {"kind": "none"})["kind"], spec["deed"]) for spec in plan]
+    reached = {(point, kind) for point in "abc" for kind in KINDS} - {("b", "garbled")}
+    assert {(place[0], kind) for place, kind, _ in died} == reached
+    sides = {(f"{point} | {side}", is_blind) for point, is_blind in AT for side in SIDES}
+    assert {(place, deed.startswith("fintrusted")) for place, _, deed in died} == sides
+    assert {deed for place, _, deed in died if place[0] == "a"} == {*PASSED}
+    # No more than that takes: two sides at each exchange, or as many as there are kinds of fault.
+    assert len(plan) <= 4 + 2 + 3

@@ -19,6 +19,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,15 @@ class Worker:
         self.url, self.key = exchange["url"], exchange["key"]
         self.template = folder / "template.db"
         self.fork({"do": "journal"}, self.place(self.template))
+        self.warm()
+
+    def warm(self) -> None:
+        """Once in this process, before any child: what each of them would make again."""
+        admin(self.url, "POST", "/_crash/new")
+        path = self.folder / "warm.db"
+        self.copy_template(path)
+        child.warm(self.place(path))
+        assert threading.active_count() == 1, "a fork would leave threads behind"
 
     def place(self, path: Path) -> Place:
         return Place(self.url, self.key, f"sqlite:///{path}", self.offset())
