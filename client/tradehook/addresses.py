@@ -58,6 +58,13 @@ def check_typed_address(address: str, *, network: str) -> str:
     return checked
 
 
+def is_same(first: str, second: str) -> bool:
+    """Whether two texts are one address: the case of an EVM address is its checksum and nothing else."""
+    if _EVM.fullmatch(first) and _EVM.fullmatch(second):
+        return first.lower() == second.lower()
+    return first == second
+
+
 def _evm(address: str) -> str:
     if not _EVM.fullmatch(address):
         raise InvalidInput("That is not an EVM address: it is 0x and 40 digits of 0-9 and a-f.")

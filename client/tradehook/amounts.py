@@ -21,6 +21,7 @@ AmountKind = Literal["base", "quote", "percent", "max"]
 
 _NUMBER = re.compile(r"(?:\d{1,18}(?:\.\d{1,18})?|\.\d{1,18})", re.ASCII)
 _GROUPED = re.compile(r"\d{1,3}(?:[.,]\d{3})+", re.ASCII)
+_OF_GROUP = 3
 _LARGEST = Decimal(10) ** 18
 _DURATION = re.compile(r"(\d{1,4})([smhdw])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -129,11 +130,12 @@ def _ambiguous(word: str, *, what: str, prefix: str) -> InvalidInput:
     as_group = re.sub(r"[.,]", "", word)
     head, _, tail = word.rpartition(word[max(word.rfind("."), word.rfind(","))])
     head = re.sub(r"[.,]", "", head)
-    if _GROUPED.fullmatch(word):
+    has_one_mark = len(word) == len(as_group) + 1
+    if _GROUPED.fullmatch(word) or (has_one_mark and head and tail and not as_group.startswith("0")):
         readings.append(as_group)
     if head or tail:
         # A fourth decimal place shows that the point is meant as a point.
-        readings.append(f"{head or '0'}.{tail.ljust(4, '0')}")
+        readings.append(f"{head or '0'}.{f'{tail}0' if len(tail) == _OF_GROUP else tail or '0'}")
     offers = tuple(f"{prefix}{reading}" for reading in readings)
     return InvalidInput(
         f"{prefix}{word} can be read in more than one way. Write {' or '.join(offers)}.", suggestions=offers

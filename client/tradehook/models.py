@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _EIGHT_PLACES = Decimal("0.00000001")
 _ADDED = frozenset({"good_for", "max_slippage", "bounded"})
+_MOST_SLIPPAGE = 50
 
 
 @contextmanager
@@ -134,7 +135,7 @@ class NewOrder(Value):
     price: Decimal | None = Field(default=None, gt=0, allow_inf_nan=False)
     chain: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]{0,31}$")
     good_for: timedelta | None = Field(default=None, ge=timedelta(seconds=1), le=timedelta(days=365))
-    max_slippage: Decimal | None = Field(default=None, gt=0, le=50, allow_inf_nan=False)
+    max_slippage: Decimal | None = Field(default=None, gt=0, le=_MOST_SLIPPAGE, allow_inf_nan=False)
     bounded: bool = False
 
     @field_validator("amount", mode="before")
@@ -196,6 +197,10 @@ class NewOrder(Value):
             raise InvalidInput(f"{str(side)[:20]!r} is not a side: write buy or sell.", suggestions=("buy", "sell"))
         if isinstance(amount, str):
             amount = parse_amount(amount)
+        if max_slippage is not None and not (max_slippage.is_finite() and 0 < max_slippage <= _MOST_SLIPPAGE):
+            raise InvalidInput(
+                f"A slippage of {max_slippage:f} % is none: write percent, more than 0 and at most {_MOST_SLIPPAGE}."
+            )
         return cls(
             base=base,
             quote=quote,

@@ -199,13 +199,14 @@ _NEXT_STEPS: dict[type[TradehookError], str] = {
     errors.Unavailable: "Try again in a moment.",
     errors.InsufficientFunds: "Look at `tradehook balances`, or order less.",
     errors.StaleQuote: "Ask for a new price.",
-    errors.IntentConflict: "Leave the id out to make a new one.",
 }
 
 
 def error_line(error: TradehookError) -> str:
     """What happened and what to do next, in at most two sentences more than the error itself."""
     next_step = ""
+    if error.details.get("told_at"):
+        return error.message  # what to do about it was to be done then
     if error.details.get("code") == errors.UNKNOWN_KEY:
         return f"{error.message} Is it for another environment?"
     for kind in type(error).__mro__:

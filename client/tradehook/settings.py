@@ -118,7 +118,7 @@ class Settings:
         if self.must_choose:
             raise GuardRefused(
                 f"There are several live accounts ({', '.join(self.must_choose)}) and none was chosen, so nothing is "
-                f"sent. Add --account {self.must_choose[0]}, or set TRADEHOOK_ACCOUNT.",
+                f"sent or changed. Add --account {self.must_choose[0]}, or set TRADEHOOK_ACCOUNT.",
                 rule="account",
                 limit=", ".join(self.must_choose),
                 actual="none chosen",

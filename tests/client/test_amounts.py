@@ -46,8 +46,12 @@ def test_reads(text, amount):
         ("1,000", ("1000", "1.0000")),
         ("1.000", ("1000", "1.0000")),
         ("12.345", ("12345", "12.3450")),
-        ("1,5", ("1.5000",)),
-        ("$1,250.50", ("$1250.5000",)),
+        ("1,5", ("15", "1.5")),
+        ("50,5", ("505", "50.5")),
+        ("0,25", ("0.25",)),
+        ("50,", ("50.0",)),
+        ("$1,250.50", ("$1250.50",)),
+        ("1,250.500", ("1250500", "1250.5000")),
         ("1.000.000", ("1000000", "1000.0000")),
     ],
 )
@@ -58,6 +62,7 @@ def test_ambiguous_is_refused_with_its_readings(text, readings):
         assert reading in caught.value.suggestions
         assert reading in caught.value.message
         assert parse_amount(reading)  # what is offered is accepted
+    assert len(caught.value.suggestions) == len(readings)
 
 
 @pytest.mark.parametrize(

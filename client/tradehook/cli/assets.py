@@ -8,7 +8,7 @@ import typer
 
 from tradehook.cli import completing
 from tradehook.cli.confirming import How, confirm
-from tradehook.cli.options import Json, with_settings
+from tradehook.cli.options import Json, with_settings, with_settings_of_one
 from tradehook.cli.output import hint, print_json, print_rows, say, table
 from tradehook.cli.person import who
 from tradehook.errors import GuardRefused, InvalidInput
@@ -103,7 +103,7 @@ def list_allowed(settings: Settings, as_json: Json = False) -> None:
 
 
 @app.command("allow")
-@with_settings
+@with_settings_of_one
 def allow(
     settings: Settings,
     symbol: _Symbol,
@@ -121,7 +121,6 @@ def allow(
 
     how = How(asks=not yes, is_json=as_json)
     how.check_somebody_is_here(what="allow the asset")
-    settings.check_chosen()
     symbol = parse_symbol(symbol)
     with connect(settings) as client:
         found = find(list(client.list_assets()), symbol, chain=chain.lower() if chain else None, address=address)
@@ -140,7 +139,7 @@ def allow(
 
 
 @app.command("remove")
-@with_settings
+@with_settings_of_one
 def remove(
     settings: Settings, symbol: _Symbol, chain: _Chain = None, address: _Address = None, as_json: Json = False
 ) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tradehook.addresses import NETWORKS
 from tradehook.cli import completing
 from tradehook.cli.confirming import prompt
-from tradehook.cli.options import Json, with_settings
+from tradehook.cli.options import Json, with_settings, with_settings_of_one
 from tradehook.cli.output import hint, print_json, print_rows, say, table
 from tradehook.cli.person import who
 from tradehook.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tradehook.transfers import Destination
 
 app = typer.Typer(
     help="The addresses that money may be sent to, each under a label of yours. Alone, lists them.",
@@ -68,7 +73,7 @@ def _list(settings: Settings, *, as_json: bool) -> None:
 
 
 @app.command("add")
-@with_settings
+@with_settings_of_one
 def add(
     settings: Settings,
     label: Annotated[str, typer.Argument(help="What you will call it: cold, kraken, rent.")],
@@ -113,13 +118,16 @@ def add(
     host = registry.host(settings)
     with Journal.open(settings.journal_url) as journal:
         found = journal.destinations.add(host, label, network=network, address=checked, by=who(), day_cap=cap)
+        there = journal.destinations.list(host)
         hours = journal.limits.cool_off_hours(host, is_live=settings.is_live)
     if as_json:
         print_json(found.to_dict())
         return
     say(f"{found.label} is {found.address} on {found.network}, for {settings.environment}.")
-    if found.day_cap is not None:
-        say(f"At most {found.day_cap:f} USD a day go there.")
+    others = _others(found, there)
+    if others:
+        say(f"That address is on the list already, as {others}.", style="yellow")
+    _say_cap(found, there)
     if hours:
         opens = found.added_at + timedelta(hours=hours)
         say(f"Nothing goes there before {opens:%Y-%m-%d %H:%M} UTC: it cools off for {hours} h.")
@@ -127,7 +135,7 @@ def add(
 
 
 @app.command("remove")
-@with_settings
+@with_settings_of_one
 def remove(
     settings: Settings,
     label: Annotated[str, typer.Argument(help="The label.", autocompletion=completing.labels)],
@@ -138,8 +146,36 @@ def remove(
     from tradehook.desk.journal import Journal
 
     with Journal.open(settings.journal_url) as journal:
-        found = journal.destinations.remove(registry.host(settings), label, by=who())
+        host = registry.host(settings)
+        found = journal.destinations.remove(host, label, by=who())
+        left = journal.destinations.list(host)
     if as_json:
         print_json(found.to_dict())
         return
     say(f"{found.label} ({found.address} on {found.network}) is off the list.")
+    if others := _others(found, left):
+        say(f"Money still goes to that address as {others}.", style="yellow")
+        _say_cap(found, left)
+
+
+def _others(found: Destination, there: Sequence[Destination]) -> str:
+    """The other labels of its address."""
+    from tradehook.desk.destinations import of_address
+
+    same = of_address(there, address=found.address, network=found.network)
+    return ", ".join(entry.label for entry in same if entry.label != found.label)
+
+
+def _say_cap(found: Destination, there: Sequence[Destination]) -> None:
+    """How much may go to its address a day, under all its labels together."""
+    from tradehook.desk.destinations import of_address, smallest_cap
+
+    capped = smallest_cap(there, address=found.address, network=found.network)
+    labels = len(of_address(there, address=found.address, network=found.network))
+    if capped is None:
+        if found.day_cap is not None:
+            say(f"No cap a day holds there any more: {found.day_cap:f} USD was that of {found.label}.")
+    elif labels > 1:
+        say(f"At most {capped.day_cap:f} USD a day go there, under all its labels together: the cap of {capped.label}.")
+    else:
+        say(f"At most {capped.day_cap:f} USD a day go there.")

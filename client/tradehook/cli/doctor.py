@@ -166,10 +166,16 @@ def _budget(opened: list[Client]) -> str:
 
 
 def _writes(opened: list[Client]) -> str:
-    from tradehook.desk import guard
+    from tradehook.desk import guard, keeping, trading
+    from tradehook.desk.schema import reading
     from tradehook.run import run
 
-    run(guard.check(opened[0].exchange, limits=opened[0].desk.journal.limits))
+    desk = opened[0].desk
+    run(guard.check(opened[0].exchange, limits=desk.journal.limits))
+    account_id = run(opened[0].exchange.account_id())
+    with reading(desk.journal.engine) as connection:
+        keeping.check_may_send(connection)
+        trading.check(connection, host=desk.exchange.host, account_id=account_id, reduces=False)
     return "orders can be placed here"
 
 
@@ -217,11 +223,19 @@ def _rests(found: Proof | None) -> str:
 
 
 def _journal(settings: Settings) -> str:
+    from tradehook.desk import keeping
     from tradehook.desk.intents import State
     from tradehook.desk.journal import Journal
-    from tradehook.desk.schema import shown
+    from tradehook.desk.schema import reading, shown
+    from tradehook.errors import ConfigurationError, GuardRefused
 
     with Journal.open(settings.journal_url) as journal:
+        try:
+            with reading(journal.engine) as connection:
+                keeping.check_may_send(connection)
+        except GuardRefused as error:
+            # Unlike a freeze, nobody wanted that.
+            raise ConfigurationError(error.message) from None
         unknown = len(journal.list(states=[State.UNKNOWN], limit=1000))
         state = journal.trading_state()["state"]
     trading = {"NORMAL": "not frozen", "REDUCING": "sells into money only"}.get(state, "frozen")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tradehook.cli import completing
+from tradehook.cli.advice import told_before
 from tradehook.cli.confirming import How, carry_out, confirm
-from tradehook.cli.options import Json, with_settings
+from tradehook.cli.options import Json, with_settings, with_settings_of_one
 from tradehook.cli.output import hint, print_json, print_rows, say, table
 from tradehook.errors import GuardRefused, InvalidInput
 from tradehook.settings import Settings
@@ -44,7 +45,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @app.command("open")
-@with_settings
+@with_settings_of_one
 def open_position(
     settings: Settings,
     contract: Contract,
@@ -66,7 +67,7 @@ def open_position(
 
 
 @app.command("close")
-@with_settings
+@with_settings_of_one
 def close_position(
     settings: Settings,
     contract: Contract,
@@ -204,11 +205,12 @@ def _place(settings: Settings, wanted: NewFuturesOrder, *, intent_id: str | None
     from tradehook.client import connect, new_intent_id
     from tradehook.desk.guard import check_address
 
-    settings.check_chosen()
     how.check_somebody_is_here(what="send the order")
     with connect(settings) as client:
         check_address(client.exchange, limits=client.desk.journal.limits)
-        outcome = _ask_and_send(client, settings, wanted, intent_id=intent_id or new_intent_id("cli"), how=how)
+        identity = intent_id or new_intent_id("cli")
+        with told_before(client, identity):
+            outcome = _ask_and_send(client, settings, wanted, intent_id=identity, how=how)
     _tell(outcome, as_json=as_json)
 
 

@@ -9,7 +9,7 @@ import typer
 
 from tradehook.cli.confirming import prompt
 from tradehook.cli.limits import Whose
-from tradehook.cli.options import Json, with_settings
+from tradehook.cli.options import Json, with_settings_of_one
 from tradehook.cli.output import hint, print_json, say
 from tradehook.cli.person import who
 from tradehook.desk.limit_changes import amount, changes, made_of, read
@@ -17,10 +17,11 @@ from tradehook.errors import GuardRefused, InvalidInput
 from tradehook.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tradehook.client import Client
     from tradehook.contract import Spec
+    from tradehook.desk.assets import AllowedAsset
     from tradehook.desk.limits import Limits
     from tradehook.models import Asset
 
@@ -30,7 +31,7 @@ _TRIES = 3
 _WARN_SKEW_SECONDS = 2.0
 
 
-@with_settings
+@with_settings_of_one
 def go_live(
     settings: Settings,
     undo: Annotated[bool, typer.Option("--undo", help="Turn live trading off again. Needs nobody to confirm.")] = False,
@@ -44,7 +45,6 @@ def go_live(
     from tradehook.client import connect
     from tradehook.desk import guard
 
-    settings.check_chosen()
     if not undo and not sys.stdin.isatty():
         raise GuardRefused(
             "Going live wants a person at a terminal, so nothing was changed. Type `tradehook go-live` there.",
@@ -104,14 +104,19 @@ def _steps(client: Client, settings: Settings) -> dict[str, Any]:
     _show_balances(client)
     before = whose.newest.limits if whose.newest is not None else None
     _step(5, "limits", "in US dollars; Enter takes what is in brackets")
-    after, wanted = _choose(client, before)
+    allowed = client.desk.journal.assets.list(host)
+    after, wanted = _choose(client, before, allowed)
     _step(6, "confirm", "what will hold:")
     for line in changes(None, after):
         _say(f"     {line}")
     if after.transfer is None:
         _say("     one transfer: none are sent")
-    allowed = [entry.symbol for entry in client.desk.journal.assets.list(host)]
-    _say(f"     assets: {', '.join(dict.fromkeys([*allowed, *(asset.symbol for asset in wanted)]))}")
+    symbols = [*(entry.symbol for entry in allowed), *(asset.symbol for asset in wanted)]
+    _say(f"     assets: {', '.join(dict.fromkeys(symbols))}")
+    for entry in allowed:
+        if entry.chain is not None or entry.symbol not in {asset.symbol for asset in wanted}:
+            on = f" --chain {entry.chain}" if entry.chain else ""
+            _say(f"     {entry.symbol} stays allowed: `tradehook assets remove {entry.symbol}{on}` takes it away")
     _type_the_name(settings.account)
     for asset in wanted:
         client.desk.journal.assets.allow(host, asset.symbol, by=who())
@@ -149,7 +154,7 @@ def _show_balances(client: Client) -> None:
         _say(f"     {row.symbol:<8}{row.chain or 'exchange':<10}{bare_quantity(row.total, row.symbol)}")
 
 
-def _choose(client: Client, before: Limits | None) -> tuple[Limits, list[Asset]]:
+def _choose(client: Client, before: Limits | None, allowed: Sequence[AllowedAsset]) -> tuple[Limits, list[Asset]]:
     from tradehook.cli.assets import find
 
     catalogue = list(client.list_assets())
@@ -175,8 +180,11 @@ def _choose(client: Client, before: Limits | None) -> tuple[Limits, list[Asset]]
             raise InvalidInput("Write at least one asset, like BTC.")
         return [find(catalogue, symbol, chain=None) for symbol in dict.fromkeys([*symbols, quote])]
 
+    # Enter never allows more: what is allowed already is offered, where anything is.
+    here = [entry.symbol for entry in allowed if entry.chain is None and entry.symbol != quote]
+    offered = (here or [quote]) if allowed else ASSETS
     wanted = _ask(
-        f"   Assets that may be traded, by comma ({quote} with them)", default=",".join(ASSETS), reading=assets
+        f"   Assets that may be traded, by comma ({quote} with them)", default=",".join(offered), reading=assets
     )
     return made_of(before or _no_limits(), chosen), wanted
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tradehook.cli import completing, resolving, story
+from tradehook.cli.advice import runs_out, typed
 from tradehook.cli.options import Json, with_settings
 from tradehook.cli.output import hint, print_json, print_rows, say, table
 from tradehook.settings import Settings
@@ -105,12 +107,28 @@ def show(
         say(f"{futures_line(intent.last_futures)} · futures order {intent.exchange_id}")
     if intent.error and intent.reads_as is not State.UNKNOWN:
         say(str(intent.error.get("message", "")), style="red")
-    if intent.good_until is not None and not intent.is_final:
-        say(f"tradehook cancels what still rests of it at {intent.good_until:%Y-%m-%d %H:%M:%S} UTC")
+    _tell_time(intent, settings)
     if intent.reads_as is State.UNKNOWN:
         say(unknown(intent).message)
     for line in story.lines(events):
         say(f"  {line}")
+
+
+def _tell_time(intent: Intent, settings: Settings) -> None:
+    """Until when it may rest, who sees to that, and whether nobody did."""
+    from tradehook.desk.intents import State
+
+    if intent.good_until is None or intent.is_final or intent.reads_as is not State.ACCEPTED:
+        return
+    until = f"{intent.good_until:%Y-%m-%d %H:%M:%S} UTC"
+    if intent.good_until > datetime.now(UTC):
+        say(f"What rests of it is to be canceled at {until}. {runs_out(settings)}")
+        return
+    say(
+        f"Its time was up at {until}, and as last seen it has not ended: "
+        f"`{typed('tradehook order expire', settings)}` cancels what still rests of it.",
+        style="yellow",
+    )
 
 
 def _short(intent_id: str) -> str:

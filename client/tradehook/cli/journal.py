@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tradehook.cli.options import Json, with_settings
+from tradehook.cli.confirming import How, confirm
+from tradehook.cli.options import Json, with_settings, with_settings_of_one
 from tradehook.cli.output import hint, print_json, say
 from tradehook.cli.person import storable, who
+from tradehook.cli.resolving import Yes
+from tradehook.errors import GuardRefused
 from tradehook.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,6 +36,9 @@ def status(settings: Settings, as_json: Json = False) -> None:
 
     with _looked_at(settings) as engine:
         found = {**copies.status(engine), "newest_version": NEWEST}
+    if found["held"] is None and found["version"] > NEWEST:
+        newer = f"It is of version {found['version']}, and this tradehook knows {NEWEST}: install a newer one."
+        found |= {"held_by": "version", "held": newer}
     if as_json:
         print_json(found)
         return
@@ -47,8 +53,10 @@ def status(settings: Settings, as_json: Json = False) -> None:
     say(f"writes     {found['epoch'] if found['epoch'] is not None else 'counted by the server'}")
     say(f"integrity  {found['integrity']}")
     say(f"sends      {'yes' if found['held'] is None else 'NO: ' + found['held']}")
-    if found["held"] is not None:
+    if found["held_by"] == "epoch":
         hint("Settle and compare first, then: tradehook journal accept-restore")
+    elif found["machine"] == "another one":
+        hint("If nothing uses the old one any more: tradehook journal adopt")
 
 
 @app.command("upgrade")
@@ -91,7 +99,7 @@ def backup(
 
 
 @app.command("restore")
-@with_settings
+@with_settings_of_one
 def restore(
     settings: Settings,
     file: Annotated[Path, typer.Argument(help="The copy, as `backup` made it.", show_default=False)],
@@ -110,16 +118,24 @@ def restore(
 
 
 @app.command("accept-restore")
-@with_settings
+@with_settings_of_one
 def accept_restore(
     settings: Settings,
     why: Annotated[str, typer.Option(help="Why it can be trusted; kept with your name.")] = "",
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Let a journal send again that was held because it is older than it was."""
     from tradehook.desk import keeping
 
+    how = How(asks=not yes, is_json=as_json)
     with _looked_at(settings) as engine:
+        how.tell(keeping.check_held(engine))
+        _ask(
+            "It may not know what was sent last. Did you compare it with the exchange, and may it send again?",
+            how=how,
+            what="let it send again",
+        )
         held = keeping.accept_restore(engine, by=who(), why=storable(why))
     if as_json:
         print_json({"accepted": held})
@@ -128,13 +144,25 @@ def accept_restore(
 
 
 @app.command("adopt")
-@with_settings
-def adopt(settings: Settings, as_json: Json = False) -> None:
+@with_settings_of_one
+def adopt(
+    settings: Settings,
+    why: Annotated[str, typer.Option(help="Why, for the record; kept with your name.")] = "",
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
     """Make a journal that was moved to this machine its own. The one it came from must not be used any more."""
     from tradehook.desk import keeping
 
     with _looked_at(settings) as engine:
-        keeping.adopt(engine, by=who())
+        keeping.check_foreign(engine)
+        _ask(
+            "Two machines with a copy each would send twice. Is the old one stopped for good, and is this the journal "
+            "to go on with?",
+            how=How(asks=not yes, is_json=as_json),
+            what="adopt the journal",
+        )
+        keeping.adopt(engine, by=who(), why=storable(why))
     if as_json:
         print_json({"adopted": True})
         return
@@ -142,7 +170,7 @@ def adopt(settings: Settings, as_json: Json = False) -> None:
 
 
 @app.command("prune")
-@with_settings
+@with_settings_of_one
 def prune(
     settings: Settings,
     older_than: Annotated[str, typer.Option(help="How long ago an intent was last touched, in days: 400d.")] = "400d",
@@ -160,6 +188,13 @@ def prune(
         return
     say(f"{dropped['events']} events of {dropped['intents']} intents were dropped; the intents stay.")
     hint("The file does not shrink: the room is used again.")
+
+
+def _ask(question: str, *, how: How, what: str) -> None:
+    """Raises `GuardRefused` unless a person says yes, or said so beforehand."""
+    how.check_somebody_is_here(what=what)
+    if how.asks and not confirm(question):
+        raise GuardRefused("Nothing was changed.", rule="approval")
 
 
 @contextmanager

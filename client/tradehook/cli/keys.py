@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tradehook.cli.options import with_settings
+from tradehook.cli.options import with_settings_of_one
 from tradehook.cli.output import hint, say
 from tradehook.settings import Settings, prefix_of
 
@@ -17,7 +17,7 @@ app = typer.Typer(help="Make or bring an API key.", no_args_is_help=True, rich_m
 
 
 @app.command("new")
-@with_settings
+@with_settings_of_one
 def new(settings: Settings) -> None:
     """Make a key pair on this machine and show the public half, to be registered with the exchange."""
     _check_has_keys(settings)
@@ -38,7 +38,7 @@ def new(settings: Settings) -> None:
 
 
 @app.command("finish")
-@with_settings
+@with_settings_of_one
 def finish(
     settings: Settings, key_id: Annotated[str, typer.Argument(help="The id that the exchange gave the key.")]
 ) -> None:
@@ -61,7 +61,7 @@ def finish(
 
 
 @app.command("import")
-@with_settings
+@with_settings_of_one
 def import_key(
     settings: Settings,
     file: Annotated[Path, typer.Argument(help="The exchange's JSON file, or a PEM file.")],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tradehook.cli.confirming import How, confirm
-from tradehook.cli.options import Json, with_settings
+from tradehook.cli.options import Json, with_settings, with_settings_of_one
 from tradehook.cli.output import hint, print_json, print_rows, say, table
 from tradehook.cli.person import storable, who
 from tradehook.desk.limit_changes import WORDS, amount, changes, looser, made_of, option, read
@@ -158,7 +158,7 @@ def _tell_history(versions: Any, settings: Settings, *, as_json: bool) -> None:
 
 
 @app.command("set")
-@with_settings
+@with_settings_of_one
 def set_limits(
     settings: Settings,
     order: Annotated[str | None, typer.Option(help="The most one order may be worth.", metavar="MONEY")] = None,
@@ -215,7 +215,6 @@ def set_limits(
         raise InvalidInput(
             "Say which limit: tradehook limits set --order 50.", suggestions=("tradehook limits set --order 50",)
         )
-    settings.check_chosen()
     with connect(settings) as client:
         made, before = change(
             client, wanted, why=storable(why), how=How(asks=not yes, is_json=as_json), account=settings.account

@@ -97,7 +97,33 @@ def named_account() -> str | None:
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the shared options to a command, which gets them as its first argument, `settings`."""
+    """Add the shared options to a command, which gets them as its first argument, `settings`.
+
+    It looks: where several accounts are live and none was chosen, it says which one it is about.
+    """
+    return _with_settings(command, begin=_say_which)
+
+
+def with_settings_of_one(command: Callable[..., None]) -> Callable[..., None]:
+    """The same for what sends or writes for one account: it refuses while it is open which."""
+    return _with_settings(command, begin=lambda settings, _: settings.check_chosen())
+
+
+def with_settings_of_all(command: Callable[..., None]) -> Callable[..., None]:
+    """The same for what holds for every account where none was chosen, or looks after that by itself."""
+    return _with_settings(command, begin=lambda _settings, _values: None)
+
+
+def _say_which(settings: Settings, values: dict[str, Any]) -> None:
+    context = values.get("context")
+    # Of a group's own options and the command behind them, the command speaks.
+    if settings.must_choose and (context is None or context.invoked_subcommand is None):
+        hint(f"No account was chosen, so this is about {settings.account}. Choose with --account NAME.")
+
+
+def _with_settings(
+    command: Callable[..., None], *, begin: Callable[[Settings, dict[str, Any]], None]
+) -> Callable[..., None]:
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
 
     @wraps(command)
@@ -107,8 +133,7 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
         chosen: dict[str, str | Path | None] = {name: values.pop(name) for name in SHARED}
         settings = Settings.from_environment(None, **{**chosen, **_before})
         debugging.hide_key_of(settings)
-        if settings.must_choose:
-            hint(f"No account was chosen, so this is about {settings.account}. Choose with --account NAME.")
+        begin(settings, values)
         journal = _unmade_journal(settings)
         try:
             command(settings, **values)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tradehook.cli import completing
+from tradehook.cli.advice import runs_out, told_before
 from tradehook.cli.confirming import How, carry_out, confirm, wait_for_end
-from tradehook.cli.options import Json, with_settings
+from tradehook.cli.options import Json, with_settings_of_one
 from tradehook.cli.output import INTERRUPTED, REFUSED, hint, print_json, say
 from tradehook.errors import GuardRefused, InvalidInput, InvalidOrder
 from tradehook.settings import Settings
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from tradehook.models import NewOrder, Order, SizedOrder
 
 
-@with_settings
+@with_settings_of_one
 def place(
     settings: Settings,
     side: Annotated[str, typer.Argument(help="buy or sell.", autocompletion=completing.words("buy", "sell"))],
@@ -64,18 +65,19 @@ def place(
     """
     from tradehook.client import connect, new_intent_id
     from tradehook.desk.guard import check_address
-    from tradehook.render import order_line
+    from tradehook.render import duration, order_line
 
     how = How(asks=not yes, is_json=as_json)
     terms: dict[str, Any] = {"good_for": good_for, "max_slippage": max_slippage, "bounded": bounded}
     order = _read_order(settings, side, market, amount, unit=unit, limit=limit, chain=chain, **terms)
-    settings.check_chosen()
     how.check_somebody_is_here(what="place the order")
+    what_runs = runs_out(settings)
     with connect(settings) as client:
         check_address(client.exchange, limits=client.desk.journal.limits)
         identity = intent_id or new_intent_id("cli")
         try:
-            outcome = _ask_and_send(client, settings, order, intent_id=identity, how=how)
+            with told_before(client, identity):
+                outcome = _ask_and_send(client, settings, order, intent_id=identity, how=how)
         except InvalidOrder as error:
             if intent_id is not None:  # one id, one order: the other amount is another deed
                 raise
@@ -91,6 +93,8 @@ def place(
                 seconds=wait_seconds,
             )
         _tell(outcome, last, as_json=as_json)
+        if order.good_for is not None and not last.is_final:
+            hint(f"What rests of it after {duration(order.good_for)} is to be canceled. {what_runs}")
     if is_interrupted:
         raise typer.Exit(INTERRUPTED)
     if wait and last.is_final and last.status not in ("filled", "probably_filled"):
@@ -183,6 +187,8 @@ def _show(client: Client, settings: Settings, sized: SizedOrder, *, how: How) ->
     how.tell(f"{settings.environment} · {settings.account} · {sized.market} · {typed_and_sent(sized)}")
     for words in kept_words(sized):
         how.tell(f"{words[0].upper()}{words[1:]}.")
+    if sized.good_for is not None:
+        how.tell(runs_out(settings), style="yellow")
     if sized.chain:
         return
     quote = client.get_quote(sized.base, quote=sized.quote, side=sized.side, quantity=sized.quantity, unit=sized.unit)

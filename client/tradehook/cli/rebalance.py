@@ -10,7 +10,7 @@ import typer
 
 from tradehook.cli import completing, several
 from tradehook.cli.confirming import How, confirm
-from tradehook.cli.options import Json, with_settings
+from tradehook.cli.options import Json, with_settings, with_settings_of_all
 from tradehook.cli.output import INTERRUPTED, REFUSED, console, harmless, hint, print_json, say, table
 from tradehook.errors import GuardRefused, IntentConflict, TradehookError
 from tradehook.settings import Settings
@@ -56,7 +56,7 @@ def plan(settings: Settings, name: Name = None, accounts: several.Accounts = Non
 
 
 @app.command("run")
-@with_settings
+@with_settings_of_all
 def run(
     settings: Settings,
     name: Name = None,
@@ -137,6 +137,10 @@ def _plan_and_carry_out(
     goal, named, shown = _what(clients, name, intent_id=intent_id)
     if shown is None:
         shown = _make(clients, goal)
+    elif not how.is_json:
+        journal = desks[0].journal
+        made_at = journal.get(journal.doubts.newest_id(intent_id)).created_at
+        say(f"This is the plan of {made_at:%Y-%m-%d %H:%M:%S} UTC, with what was held then.", style="yellow")
     if not how.is_json:
         _show(shown, goal, title=f"{named} · {_where(clients)}")
     if how.asks and shown.legs and not confirm("Carry it out?"):

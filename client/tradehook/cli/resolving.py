@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tradehook.cli import completing
 from tradehook.cli.confirming import How, confirm
-from tradehook.cli.options import Json, with_settings
+from tradehook.cli.options import Json, with_settings, with_settings_of_one
 from tradehook.cli.output import hint, print_json, print_rows, say
 from tradehook.cli.person import storable, who
 from tradehook.errors import GuardRefused
@@ -47,7 +48,7 @@ def reconcile(settings: Settings, as_json: Json = False) -> None:
         hint("Say what is so, when you know it: tradehook intents resolve ID --as placed:ORDER, not-placed or again")
 
 
-@with_settings
+@with_settings_of_one
 def resolve(
     settings: Settings,
     intent_id: IntentId,
@@ -82,7 +83,7 @@ def resolve(
         hint(f"It is sent when it is next asked for with the same id: --intent-id {intent.intent_id}, or a retry.")
 
 
-@with_settings
+@with_settings_of_one
 def again(settings: Settings, intent_id: IntentId, why: Why = "", yes: Yes = False, as_json: Json = False) -> None:
     """Let what an intent did happen once more, on purpose, when it is next asked for. Needs no network."""
     from tradehook.desk.journal import Journal
@@ -115,7 +116,13 @@ def _told(intent: Intent) -> str:
         return f"  {intent.kind} {intent.exchange_id}"
     seen = intent.resolution or {}
     changed = ", ".join(f"{symbol} {change}" for symbol, change in (seen.get("balances_changed") or {}).items())
-    until = f"; can appear until {intent.looking_until:%Y-%m-%d %H:%M:%S} UTC" if intent.looking_until else ""
+    until = f"; {_until(intent.looking_until)}" if intent.looking_until else ""
     found = f"{len(seen['found'])} could be it" if seen.get("found") else "in no list"
     moved = f"changed: {changed}{beside_words(seen.get('moved_beside'))}" if changed else "unchanged"
-    return f"  {found}, balances {moved}{until}"
+    why = f"; not proved absent: {seen['why_not_absent']}" if seen.get("why_not_absent") else ""
+    return f"  {found}, balances {moved}{until}{why}"
+
+
+def _until(moment: datetime) -> str:
+    told = f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    return f"can appear until {told}" if moment > datetime.now(UTC) else f"could appear until {told}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tradehook.cli import completing
-from tradehook.cli.options import Json, with_settings
+from tradehook.cli.options import Json, with_settings, with_settings_of_one
 from tradehook.cli.output import hint, print_json, print_rows, say, table
 from tradehook.cli.person import who
 from tradehook.errors import InvalidInput
@@ -23,7 +23,7 @@ Name = Annotated[str, typer.Argument(help="What the targets are called.", autoco
 
 
 @app.command("set")
-@with_settings
+@with_settings_of_one
 def set_targets(
     settings: Settings,
     name: Name,

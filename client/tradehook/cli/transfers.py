@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tradehook.cli import completing
+from tradehook.cli.advice import told_before
 from tradehook.cli.confirming import How, carry_out, confirm, wait_for_end
-from tradehook.cli.options import Json, with_settings
+from tradehook.cli.options import Json, with_settings, with_settings_of_one
 from tradehook.cli.output import INTERRUPTED, REFUSED, hint, print_json, print_rows, say, table
 from tradehook.cli.times import read_since
 from tradehook.errors import GuardRefused, InvalidInput
@@ -23,7 +24,7 @@ Since = Annotated[str | None, typer.Option(help="Only since then: 24h, 7d or 202
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many at most, newest first.")]
 
 
-@with_settings
+@with_settings_of_one
 def transfer(
     settings: Settings,
     asset: Annotated[str, typer.Argument(help="What to send: USDC, BTC.")],
@@ -58,11 +59,12 @@ def transfer(
 
     how = How(asks=not yes, is_json=as_json)
     wanted = _read(asset, amount, to=to, chain=chain)
-    settings.check_chosen()
     how.check_somebody_is_here(what="send the transfer")
     with connect(settings) as client:
         check_address(client.exchange, limits=client.desk.journal.limits)
-        outcome = _ask_and_send(client, settings, wanted, intent_id=intent_id or new_intent_id("cli"), how=how)
+        identity = intent_id or new_intent_id("cli")
+        with told_before(client, identity):
+            outcome = _ask_and_send(client, settings, wanted, intent_id=identity, how=how)
         last, is_interrupted = outcome.transfer, False
         if wait:
             last, is_interrupted = wait_for_end(

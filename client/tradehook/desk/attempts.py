@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tradehook.desk import futures_deed, guard, previews, reconcile, resting
@@ -169,8 +170,10 @@ class Attempts:
             TradehookError: the exchange could not be read.
         """
         account_id = await self.exchange.account_id()
-        doubts = self.journal.doubts.list(self.exchange.host, account_id=account_id)
         now = self.exchange.session.line.now()
+        doubts = self.journal.doubts.list(
+            self.exchange.host, account_id=account_id, at=datetime.fromtimestamp(now, UTC)
+        )
         # Before an order only what a look can still change counts: old questions wait for a person, not for orders.
         wanted = [
             one for one in doubts if but is None or (one.intent_id != but and reconcile.is_worth_a_look(one, now=now))

@@ -65,6 +65,7 @@ def find(url: str) -> Engine | None:
 def status(engine: Engine) -> dict[str, Any]:
     """What a journal is, holds, and whether it is whole. Reads everything; changes nothing."""
     path = keeping.path_of(engine)
+    held_by, held = keeping.why_held(engine) or (None, None)
     with reading(engine) as connection:
         meta = keeping.read_meta(connection)
         states = select(INTENT.c.state, func.count()).group_by(INTENT.c.state).order_by(INTENT.c.state)
@@ -80,7 +81,8 @@ def status(engine: Engine) -> dict[str, Any]:
             "newest": times[1],
             "machine": _machine_words(meta, path),
             "epoch": int(meta["epoch"]) if "epoch" in meta else None,
-            "held": _held(connection, meta, path),
+            "held": held,
+            "held_by": held_by,
             "integrity": _integrity(connection, path),
         }
 
@@ -265,14 +267,6 @@ def _machine_words(meta: dict[str, str], path: Path | None) -> str:
     if known is None:
         return "not known yet"
     return "this one" if known == keeping.machine(path) else "another one"
-
-
-def _held(connection: Connection, meta: dict[str, str], path: Path | None) -> str | None:
-    if "restored" in meta:
-        return str(json.loads(meta["restored"])["why"])
-    if path is None and "server" in meta and meta["server"] != keeping.server_of(connection):
-        return keeping.OTHER_HISTORY
-    return None
 
 
 def _integrity(connection: Connection, path: Path | None) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select, update
 
-from tradehook.addresses import check_address
+from tradehook.addresses import check_address, is_same
 from tradehook.amounts import plain
 from tradehook.desk.intents import iso
 from tradehook.desk.schema import reading, writing
@@ -21,10 +21,10 @@ from tradehook.errors import GuardRefused, InvalidInput
 from tradehook.transfers import Destination, check_label
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
-    from sqlalchemy import Engine, Row
+    from sqlalchemy import Connection, Engine, Row
 
     from tradehook.transfers import SizedTransfer
 
@@ -37,9 +37,8 @@ class Destinations:
 
     def list(self, host: str) -> Sequence[Destination]:
         """What is on the list of this host, by label."""
-        query = select(DESTINATION).where(DESTINATION.c.host == host, DESTINATION.c.removed_at.is_(None))
         with reading(self._engine) as connection:
-            return [_destination(row) for row in connection.execute(query.order_by(DESTINATION.c.label))]
+            return on_list(connection, host)
 
     def get(self, host: str, label: str) -> Destination:
         """The destination with this label.
@@ -125,6 +124,25 @@ class Destinations:
                 .values(removed_by=by[:255], removed_at=iso(datetime.now(UTC)))
             )
         return found
+
+
+def on_list(connection: Connection, host: str) -> Sequence[Destination]:
+    """What is on the list of a host, by label."""
+    query = select(DESTINATION).where(DESTINATION.c.host == host, DESTINATION.c.removed_at.is_(None))
+    return [_destination(row) for row in connection.execute(query.order_by(DESTINATION.c.label))]
+
+
+def of_address(entries: Iterable[Destination], *, address: str, network: str) -> Sequence[Destination]:
+    """Every label that stands for one address of a network."""
+    return [entry for entry in entries if entry.network == network and is_same(entry.address, address)]
+
+
+def smallest_cap(entries: Iterable[Destination], *, address: str, network: str) -> Destination | None:
+    """The label whose cap a day holds for an address: the smallest of all that stand for it."""
+    same = of_address(entries, address=address, network=network)
+    return min(
+        (entry for entry in same if entry.day_cap is not None), key=lambda entry: entry.day_cap or 0, default=None
+    )
 
 
 def _there(labels: Sequence[str]) -> str:

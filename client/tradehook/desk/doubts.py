@@ -16,6 +16,7 @@ from tradehook.desk.tables import INTENT, PREVIEW
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
 
     from sqlalchemy import Engine
 
@@ -36,8 +37,15 @@ class Doubts:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def list(self, host: str, *, account_id: str | None = None) -> Sequence[Intent]:
-        """Orders and transfers in doubt at this host, oldest first; one account's, if it is named."""
+    def list(self, host: str, *, account_id: str | None = None, at: datetime | None = None) -> Sequence[Intent]:
+        """Orders and transfers in doubt at this host, oldest first.
+
+        Args:
+            host: the exchange's.
+            account_id: one account's only.
+            at: with what is being sent by a process that lives, but whose time had passed at this moment: it stands
+                still, and the token that it would send with is dead.
+        """
         query = (
             select(INTENT)
             .where(INTENT.c.host == host, INTENT.c.kind != "plan")
@@ -48,7 +56,7 @@ class Doubts:
             query = query.where(INTENT.c.account_id == account_id)
         with reading(self._engine) as connection:
             found = [read_intent(row) for row in connection.execute(query)]
-        return [intent for intent in found if intent.reads_as is State.UNKNOWN]
+        return [intent for intent in found if intent.reads_as is State.UNKNOWN or _is_late(intent, at)]
 
     def bound(self, host: str, ids: Sequence[str]) -> Collection[str]:
         """Those of the exchange's ids that came from here: they belong to an intent, or to a preview."""
@@ -108,3 +116,7 @@ class Doubts:
             following = generations.begin_next(connection, intent.intent_id, by=by, why=why)
             add_event(connection, intent.intent_id, "again", {"by": by, "why": why, "as": following})
         return following
+
+
+def _is_late(intent: Intent, at: datetime | None) -> bool:
+    return at is not None and intent.looking_until is not None and at > intent.looking_until

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from tradehook.desk.destinations import smallest_cap
 from tradehook.desk.limits import MONEY
 from tradehook.desk.reserve import live_is_off
 from tradehook.desk.worth import Ground
@@ -103,14 +104,11 @@ async def survey(exchange: Exchange, journal: Journal, *, settled: Settled) -> G
         price = await _price(exchange, settled.base, chain=settled.chain, address=settled.base_address)
         quote = await _price(exchange, settled.quote, chain=settled.chain, address=settled.quote_address)
         return Ground(is_live=live, price=price, quote_price=quote, is_blind=is_blind)
-    if limits is None and not _has_cap(exchange, journal, label=settled.to):
+    there = journal.destinations.list(exchange.host)
+    if limits is None and smallest_cap(there, address=settled.address, network=settled.network) is None:
         return Ground(is_live=live)
     price = await _price(exchange, settled.asset, chain=settled.chain, address=settled.asset_address)
     return Ground(is_live=live, price=price)
-
-
-def _has_cap(exchange: Exchange, journal: Journal, *, label: str) -> bool:
-    return any(entry.label == label and entry.day_cap is not None for entry in journal.destinations.list(exchange.host))
 
 
 async def _price(exchange: Exchange, symbol: str, *, chain: str | None, address: str | None) -> Decimal | None:

@@ -96,28 +96,41 @@ def check_place(engine: Engine) -> None:
         )
 
 
-def adopt(engine: Engine, *, by: str) -> None:
+def check_foreign(engine: Engine) -> Path:
+    """The file of a journal that is to be adopted.
+
+    Raises:
+        InvalidInput: it is this machine's own already, or it is on a server.
+    """
+    path = path_of(engine)
+    if path is None:
+        raise InvalidInput("A journal in PostgreSQL belongs to no machine: there is nothing to adopt.")
+    if _known_machine(engine) == machine(path):
+        raise InvalidInput(f"The journal {path} belongs to this machine already.")
+    return path
+
+
+def adopt(engine: Engine, *, by: str, why: str = "") -> None:
     """Make a journal that was moved here this machine's own.
 
     Raises:
         InvalidInput: it is that already, or it is on a server.
     """
-    path = path_of(engine)
-    if path is None:
-        raise InvalidInput("A journal in PostgreSQL belongs to no machine: there is nothing to adopt.")
+    path = check_foreign(engine)
     this = machine(path)
     with writing(engine) as connection:
         before = read_meta(connection).get("machine")
         if before == this:
             raise InvalidInput(f"The journal {path} belongs to this machine already.")
         _put(connection, "machine", this)
-        _record(connection, "adopted", {"by": by, "from": before, "to": this})
+        _record(connection, "adopted", {"by": by, "why": why, "from": before, "to": this})
 
 
 def file_system(path: Path) -> str:
     """The type of the file system that a path is on, as Linux names it; empty elsewhere."""
     try:
-        mounts = MOUNTS.read_text(errors="surrogateescape").splitlines()
+        # Only a new line ends one: a name may hold whatever else counts as such.
+        mounts = [line for line in os.fsdecode(MOUNTS.read_bytes()).split("\n") if line]
     except OSError:
         return ""
     where, best, kind = path.resolve(), -1, ""
@@ -185,9 +198,7 @@ def settle(engine: Engine) -> None:
     try:
         _settle_file(engine, path, counter)
     except OSError as error:
-        raise ConfigurationError(
-            f"The file {counter.path} belongs to the journal and cannot be used: {error.strerror}."
-        ) from None
+        raise ConfigurationError(_unusable(counter, error)) from None
 
 
 def _settle_file(engine: Engine, path: Path, counter: Counter) -> None:
@@ -204,13 +215,66 @@ def _settle_file(engine: Engine, path: Path, counter: Counter) -> None:
         meta, told = read_meta(connection), counter.highest()
         if "machine" not in meta:
             _put(connection, "machine", machine(path))
+        if why := _older(meta, counter, told):
+            hold(connection, why)
         if "epoch" not in meta:
             _put(connection, "epoch", "0")
-        elif told is None:
-            hold(connection, f"The file {counter.path.name} is missing beside it, so it may be an older copy.")
-        if told is not None and int(meta.get("epoch", 0)) < told:
-            hold(connection, f"It counts {meta.get('epoch', 0)} writes, but there were {told}: it is an older copy.")
         counter.make()
+
+
+def _older(meta: dict[str, str], counter: Counter, told: int | None) -> str | None:
+    """Why a journal may be older than it was, from its own count and the highest that was told."""
+    if told is None:
+        missing = f"The file {counter.path.name} is missing beside it, so it may be an older copy."
+        return missing if "epoch" in meta else None
+    if int(meta.get("epoch", 0)) < told:
+        return f"It counts {meta.get('epoch', 0)} writes, but there were {told}: it is an older copy."
+    return None
+
+
+def why_held(engine: Engine) -> tuple[str, str] | None:
+    """What the next order would be told if nothing may be sent: by `place` or by `epoch`, and why. Changes nothing."""
+    try:
+        check_place(engine)
+    except ConfigurationError as error:
+        return "place", error.message
+    return _why_older(engine)
+
+
+def check_held(engine: Engine) -> str:
+    """Why nothing is sent from this journal that could be accepted. Changes nothing.
+
+    Raises:
+        InvalidInput: nothing is held against it.
+    """
+    found = _why_older(engine)
+    if found is None:
+        raise InvalidInput("The journal is the one it was: there is nothing to accept.")
+    return found[1]
+
+
+def _why_older(engine: Engine) -> tuple[str, str] | None:
+    path, told = path_of(engine), None
+    counter = Counter(path) if path is not None else None
+    if counter is not None:
+        try:
+            # Before the journal is read: what others write meanwhile makes no older copy of it.
+            told = counter.highest()
+        except OSError as error:
+            return "place", _unusable(counter, error)
+    with reading(engine) as connection:
+        meta = read_meta(connection)
+        if "restored" in meta:
+            return "epoch", str(json.loads(meta["restored"])["why"])
+        if counter is not None:
+            why = _older(meta, counter, told)
+        else:
+            why = OTHER_HISTORY if "server" in meta and meta["server"] != server_of(connection) else None
+    return ("epoch", why) if why else None
+
+
+def _unusable(counter: Counter, error: OSError) -> str:
+    return f"The file {counter.path} belongs to the journal and cannot be used: {error.strerror}."
 
 
 def check_may_send(connection: Connection) -> None:
@@ -243,9 +307,14 @@ def accept_restore(engine: Engine, *, by: str, why: str = "") -> dict[str, Any]:
     with writing(engine) as connection:
         meta = read_meta(connection)
         now = server_of(connection) if path is None else None
-        if "restored" not in meta and (now is None or meta.get("server") == now):
-            raise InvalidInput("The journal is the one it was: there is nothing to accept.")
         held = json.loads(meta.get("restored", "{}"))
+        if path is not None and not held:
+            # Nobody opened it for sending since it became older, so it was not marked yet.
+            counter = Counter(path)
+            reason = _older(meta, counter, counter.highest())
+            held = {"why": reason} if reason else {}
+        if not held and (now is None or meta.get("server") == now):
+            raise InvalidInput("The journal is the one it was: there is nothing to accept.")
         connection.execute(delete(META).where(META.c.name == "restored"))
         if now is not None:
             _put(connection, "server", now)

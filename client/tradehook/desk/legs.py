@@ -4,6 +4,7 @@
   never grows, and a leg that was sized before is sent as it was.
 - A leg that certainly failed stops only the buys that needed its money.
 - A leg whose outcome is unknown stops everything: what comes next would build on a guess.
+- Once a leg of another plan was sent for the account, a plan that was made before is over: it would do the same again.
 - Over several accounts, each leg goes through its own account's desk. Money of one pays for nothing at another, so a
   leg that failed or has not ended stops legs of its own account alone.
 - Where an exchange tells nothing of orders, a leg is done when the wallet has moved as it would have (*probably
@@ -18,7 +19,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tradehook.amounts import Amount, plain
 from tradehook.desk.intents import State, derived_id, error_to_dict
-from tradehook.errors import IntentConflict, InvalidInput, OutcomeUnknown, TradehookError
+from tradehook.desk.schema import reading
+from tradehook.desk.sent import overtaken_by, overtaken_words
+from tradehook.errors import GuardRefused, IntentConflict, InvalidInput, OutcomeUnknown, TradehookError
 from tradehook.models import OrderStatus, Side
 from tradehook.rebalance import WHOLE, Leg
 from tradehook.render import order_line
@@ -115,12 +118,7 @@ class Legs:
         intent_id = leg_intent_id(self.intent_id, number)
         desk = self._desk(leg)
         before = [outcome for outcome in before if outcome.leg.account == leg.account]
-        if any(outcome.state == "waiting" for outcome in before):
-            return LegOutcome(leg, intent_id, "not sent", None, "an earlier leg has not ended yet")
-        if any(outcome.state == "cannot tell" for outcome in before):
-            return LegOutcome(leg, intent_id, "not sent", None, "nobody can tell how an earlier leg ended")
-        begun = desk.journal.find_exactly(intent_id)
-        if (begun is None or begun.state is State.PREPARED) and (stopped := self._is_stopped(leg, before)):
+        if stopped := self._stops(leg, intent_id, before):
             return LegOutcome(leg, intent_id, "not sent", None, stopped)
         intent = self._intent(leg, intent_id)
         try:
@@ -132,6 +130,8 @@ class Legs:
             desk.journal.note(self.intent_id, "leg unknown", {"leg": number, "intent_id": error.intent_id})
             raise
         except TradehookError as error:
+            if isinstance(error, GuardRefused) and error.rule == "plan":  # in that very moment
+                return LegOutcome(leg, intent.intent_id, "not sent", None, error.message)
             if isinstance(error, InvalidInput):  # it cannot be sent as written
                 desk.journal.refuse(intent, error_to_dict(error))
             elif desk.journal.get(intent.intent_id).state is not State.REJECTED:
@@ -215,7 +215,26 @@ class Legs:
         sized = run(exchange.size_order(order))
         return exchange.tag_order(sized, by=intent.intent_id) if self.is_unattended else sized
 
-    def _is_stopped(self, leg: Leg, before: Sequence[LegOutcome]) -> str:
+    def _stops(self, leg: Leg, intent_id: str, before: Sequence[LegOutcome]) -> str:
+        """What is in the way of a leg; empty when nothing is."""
+        if any(outcome.state == "waiting" for outcome in before):
+            return "an earlier leg has not ended yet"
+        if any(outcome.state == "cannot tell" for outcome in before):
+            return "nobody can tell how an earlier leg ended"
+        desk = self._desk(leg)
+        begun = desk.journal.find_exactly(intent_id)
+        if begun is not None and begun.state is not State.PREPARED:
+            return ""  # it was sent before: what became of it is told
+        return self._overtaken(desk) or self._lacks(leg, before)
+
+    def _overtaken(self, desk: Desk) -> str:
+        """Why nothing more of this plan is sent for an account: another one was carried out there since it was made."""
+        account_id = run(desk.exchange.account_id())
+        with reading(desk.journal.engine) as connection:
+            other = overtaken_by(connection, plan_id=self.intent_id, host=desk.exchange.host, account_id=account_id)
+        return overtaken_words(other) if other else ""
+
+    def _lacks(self, leg: Leg, before: Sequence[LegOutcome]) -> str:
         """Why a buy is not sent: it needed the money of a sell that failed. Empty when it did not."""
         lost = [
             outcome.leg.base

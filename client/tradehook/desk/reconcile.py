@@ -289,6 +289,8 @@ def unknown(intent: Intent, *, exchange_id: str | None = None) -> OutcomeUnknown
     what, look = intent.noun, f"tradehook {intent.noun}s"
     show = f"tradehook intents show {intent.intent_id}"
     named = f" If it exists, it is {what} {exchange_id}." if exchange_id else ""
+    # The exchange knows no expiry: who cannot name an order cannot cancel it.
+    rests = " Until that is known, nothing cancels what rests of it." if intent.good_until else ""
     until = f"{intent.looking_until:%Y-%m-%d %H:%M:%S} UTC" if intent.looking_until else None
     match intent.state:
         case State.PROVED_ABSENT:
@@ -302,7 +304,7 @@ def unknown(intent: Intent, *, exchange_id: str | None = None) -> OutcomeUnknown
             step = f"tradehook intents resolve {intent.intent_id} --as placed:ID"
             says = (
                 f"The {what} was sent, and no answer came. What the exchange shows does not tell whether it is there: "
-                f"do not enter it again.{_seen_words(intent)} Compare `{look}` and `{show}`, then say what "
+                f"do not enter it again.{_seen_words(intent)}{rests} Compare `{look}` and `{show}`, then say what "
                 f"is so: `{step}`, or `--as not-placed`."
             )
         case _:
@@ -311,7 +313,7 @@ def unknown(intent: Intent, *, exchange_id: str | None = None) -> OutcomeUnknown
             looking = f" Until {until} it can appear; `tradehook intents reconcile` looks again." if until else ""
             says = (
                 f"The {what} was sent, and no answer came that tells whether the exchange took it. It may "
-                f"exist or not: do not enter it again.{named}{_seen_words(intent)}{looking} Look at "
+                f"exist or not: do not enter it again.{named}{_seen_words(intent)}{looking}{rests} Look at "
                 f"`{look}` and `{show}`."
             )
     return OutcomeUnknown(

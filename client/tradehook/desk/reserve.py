@@ -14,17 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, text
 
+from tradehook.addresses import is_same
 from tradehook.amounts import plain
 from tradehook.desk import assets, futures_deed, generations, standing, trading, worth
+from tradehook.desk.destinations import on_list, smallest_cap
 from tradehook.desk.fingerprint import fingerprint, settled_from
 from tradehook.desk.intents import State, iso
 from tradehook.desk.limits import MONEY, Limits, current
-from tradehook.desk.sent import IN_FLIGHT, TRADES, day_of, sent_by
+from tradehook.desk.sent import IN_FLIGHT, TRADES, day_of, overtaken_by, overtaken_words, sent_by
 from tradehook.desk.tables import DESTINATION, EVENT
 from tradehook.desk.worth import WIDE, Ground
 from tradehook.errors import GuardRefused
 from tradehook.futures import SizedFuturesOrder
 from tradehook.models import Side, SizedOrder
+from tradehook.render import clock_of
 from tradehook.settings import prefix_of
 
 if TYPE_CHECKING:
@@ -61,6 +64,7 @@ def reserve(
     limits = check_open(
         connection, settled, host=intent.host, account_id=account_id, exchange=intent.exchange, is_live=is_live
     )
+    _check_plan(connection, intent, account_id=account_id)
     if settled is None:
         if limits is not None:
             raise GuardRefused("It is not settled what would be sent, so no limit can be looked at.", rule="worth")
@@ -156,6 +160,14 @@ def _reduces(settled: Settled | None) -> bool:
 # --- the rules --------------------------------------------------------------------------------------------------
 
 
+def _check_plan(connection: Connection, intent: Intent, *, account_id: str) -> None:
+    """A plan is for what was there when it was made: a leg of another one since then may have done the same."""
+    if intent.parent_id is None:
+        return
+    if other := overtaken_by(connection, plan_id=intent.parent_id, host=intent.host, account_id=account_id):
+        raise GuardRefused(overtaken_words(other), rule="plan", actual=other)
+
+
 def _check_twin(others: Sequence[Sent], intent: Intent) -> None:
     """One that looks the same and may be there already: what was sent a moment ago must not be sent again by hand."""
     wanted = twin_mark(intent.kind, intent.request or {})
@@ -166,7 +178,8 @@ def _check_twin(others: Sequence[Sent], intent: Intent) -> None:
                 continue
             raise GuardRefused(
                 f"The same {intent.noun} was sent before and may be there: intent {other.intent_id}, in doubt since "
-                f"{iso(other.at)}. Nothing was sent. Look at it first: `tradehook intents show {other.intent_id}`.",
+                f"{clock_of(iso(other.at))}. Nothing was sent. Look at it first: `tradehook intents show "
+                f"{other.intent_id}`.",
                 rule="twin",
                 limit="1",
                 actual=other.intent_id,
@@ -315,25 +328,29 @@ def _check_destination(
     opens = datetime.fromisoformat(row.added_at) + timedelta(hours=hours)
     if now < opens:
         raise GuardRefused(
-            f"{transfer.to} was put on the list at {row.added_at}; money goes there {hours} h later. Nothing was "
-            f"sent.{_again(opens)}",
+            f"{transfer.to} was put on the list at {clock_of(row.added_at)}; money goes there {hours} h later. "
+            f"Nothing was sent.{_again(opens)}",
             rule="cool_off",
             limit=f"{hours} h",
             actual=row.added_at,
             frees_at=iso(opens),
         )
-    if row.day_cap is None:
+    capped = smallest_cap(on_list(connection, host), address=row.address, network=row.network)
+    if capped is None:
         return
     begins, ends = day_of(limits.zone, now)
     there = [other for other in others if other.kind == "transfer" and other.at >= begins and _goes_to(other, transfer)]
-    _check_day("destination_day", there, Decimal(row.day_cap), _known(figure, what="transfer"), ends=ends)
+    whose = f", the cap of {capped.label}{'' if capped.label == transfer.to else ', which is the same address'}"
+    _check_day("destination_day", there, capped.day_cap, _known(figure, what="transfer"), ends=ends, whose=whose)
 
 
 def _goes_to(other: Sent, transfer: SizedTransfer) -> bool:
-    return other.request is None or other.request.get("address") == transfer.address
+    return other.request is None or is_same(str(other.request.get("address")), transfer.address)
 
 
-def _check_day(rule: str, sent: Sequence[Sent], cap: Decimal | None, amount: Decimal, *, ends: datetime) -> None:
+def _check_day(
+    rule: str, sent: Sequence[Sent], cap: Decimal | None, amount: Decimal, *, ends: datetime, whose: str = ""
+) -> None:
     if cap is None:
         return
     together = WIDE.add(worth.total([other.worth for other in sent]), amount)
@@ -341,7 +358,7 @@ def _check_day(rule: str, sent: Sequence[Sent], cap: Decimal | None, amount: Dec
         what = {"day": "the orders of today are", "transfer_day": "the transfers of today are"}.get(
             rule, "what goes to this destination today is"
         )
-        raise _too_much(rule, f"With this, {what} worth", together, cap, ends if amount <= cap else None)
+        raise _too_much(rule, f"With this, {what} worth", together, cap, ends if amount <= cap else None, whose=whose)
 
 
 def _known(figure: Decimal | None, *, what: str) -> Decimal:
@@ -363,9 +380,11 @@ def _frees(recent: Sequence[Sent], *, over: Decimal) -> datetime | None:
     return None
 
 
-def _too_much(rule: str, says: str, actual: Decimal, limit: Decimal, frees: datetime | None = None) -> GuardRefused:
+def _too_much(
+    rule: str, says: str, actual: Decimal, limit: Decimal, frees: datetime | None = None, *, whose: str = ""
+) -> GuardRefused:
     return GuardRefused(
-        f"{says} {plain(actual)}, and the limit is {plain(limit)}. Nothing was sent.{_again(frees)}",
+        f"{says} {worth.cents(actual)}, and the limit is {plain(limit)}{whose}. Nothing was sent.{_again(frees)}",
         rule=rule,
         limit=plain(limit),
         actual=plain(actual),

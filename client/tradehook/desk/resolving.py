@@ -173,6 +173,6 @@ def check_again(intent: Intent) -> None:
     if intent.state not in (State.ACCEPTED, State.MATCHED, State.REJECTED):
         doubt = f" End the doubt first: tradehook intents resolve {intent.intent_id} --as placed:ID"
         raise InvalidInput(
-            f"Intent {intent.intent_id} is {intent.reads_as}; only what has come to an end can happen once more."
+            f"Intent {intent.intent_id} is {intent.standing}; only what has come to an end can happen once more."
             f"{doubt if intent.reads_as is State.UNKNOWN else _next(intent)}"
         )

@@ -39,6 +39,18 @@ _WEIGHED = (
     .where(INTENT.c.kind != "plan", INTENT.c.intent_id != bindparam("its_id"))
 )
 _UNDER_WAY = _WEIGHED.where(INTENT.c.state.in_(_PENDING))
+_PLAN = INTENT.alias()
+_OVERTAKEN = (
+    select(INTENT.c.parent_id)
+    .where(INTENT.c.host == bindparam("its_host"), INTENT.c.account_id == bindparam("its_account"))
+    .where(INTENT.c.parent_id != bindparam("its_plan"), INTENT.c.state.in_([*_PENDING, *_PLACED]))
+    .where(
+        INTENT.c.sending_at
+        > select(_PLAN.c.created_at).where(_PLAN.c.intent_id == bindparam("its_plan")).scalar_subquery()
+    )
+    .order_by(INTENT.c.sending_at)
+    .limit(1)
+)
 _SINCE = _WEIGHED.where(INTENT.c.state.in_(_PLACED), INTENT.c.sending_at >= bindparam("earliest"))
 
 
@@ -73,6 +85,20 @@ def sent_by(
     if since is not None:
         rows += connection.execute(_SINCE, {**which, "earliest": iso(min(since, now - _HOUR) - _SLACK)})
     return sorted((_sent(row) for row in rows if not _is_let_go(row)), key=lambda sent: sent.at)
+
+
+def overtaken_words(plan_id: str) -> str:
+    """Why a leg of a plan that was overtaken is not sent."""
+    return (
+        f"Another rebalance of this account was carried out since this plan was made (intent {plan_id}), so what it "
+        "wants may be done already. Not sent."
+    )
+
+
+def overtaken_by(connection: Connection, *, plan_id: str, host: str, account_id: str) -> str | None:
+    """Another plan of which a leg was sent for this account, or may have been, since this plan was made."""
+    which = {"its_plan": plan_id, "its_host": host, "its_account": account_id}
+    return connection.execute(_OVERTAKEN, which).scalar_one_or_none()
 
 
 def _is_let_go(row: Row[Any]) -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Row
 
 EVERYWHERE = "*"
+_BY_ACCOUNT = "`tradehook resume --account-only`"
 _BY_SCOPE = select(TRADING).order_by(TRADING.c.scope != EVERYWHERE, TRADING.c.scope)
 _OF_SCOPE = select(TRADING).where(TRADING.c.scope == bindparam("its_scope"))
 _OF_SCOPES = _BY_SCOPE.where(TRADING.c.scope.in_([EVERYWHERE, bindparam("its_scope")]))
@@ -101,8 +102,8 @@ class Trading:
             if not may_loosen and row is not None and words.index(state) < words.index(row.state):
                 told = f"since {clock_of(row.changed_at)} by {row.changed_by}{': ' + row.why if row.why else ''}"
                 raise GuardRefused(
-                    f"Trading is {row.state} {told}. Only a person lifts that: `tradehook resume`"
-                    f"{'' if scope == EVERYWHERE else ' --account-only'}, or /resume in chat.",
+                    f"Trading is {row.state} {told}. Only a person lifts that: "
+                    f"{'`tradehook resume`, or /resume in chat' if scope == EVERYWHERE else _BY_ACCOUNT}.",
                     rule="resume",
                     actual=row.state,
                 )
@@ -135,9 +136,7 @@ def check(connection: Connection, *, host: str, account_id: str, reduces: bool) 
         else:
             says = f"This account is halted {since}."
         lifts = (
-            "/resume in chat or `tradehook resume` lifts it."
-            if row.scope == EVERYWHERE
-            else "`tradehook resume --account-only` lifts it."
+            "/resume in chat or `tradehook resume` lifts it." if row.scope == EVERYWHERE else f"{_BY_ACCOUNT} lifts it."
         )
         raise GuardRefused(f"{says} {lifts}", rule="frozen", actual=row.state)
 

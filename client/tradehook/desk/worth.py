@@ -134,3 +134,8 @@ def _times(quantity: Decimal, *prices: Decimal | None) -> Decimal | None:
             return None
         found = WIDE.multiply(found, price)
     return found.quantize(_PLACES, ROUND_UP, context=WIDE)
+
+
+def cents(value: Decimal) -> str:
+    """Money for a person. Up, so that it never reads as if it were within the limit; the details have it exactly."""
+    return plain(value.quantize(Decimal("0.01"), ROUND_UP, context=WIDE))

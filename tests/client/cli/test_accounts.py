@@ -241,3 +241,51 @@ def test_no_file_makes_anything_worse_than_a_sentence(tmp_path_factory, text):
     with suppress(TradehookError):
         for account in read_accounts({"TRADEHOOK_ACCOUNTS_FILE": str(path)}).accounts:
             Settings.from_environment({"TRADEHOOK_ACCOUNTS_FILE": str(path)}, account=account.name)
+
+
+OF_ONE = [
+    ("order", "place", "buy", "BTC", "0.001", "--yes"),
+    ("transfer", "USDC", "5", "--to", "cold", "--yes"),
+    ("futures", "open", "BTC/USDT", "long", "1", "--leverage", "10", "--yes"),
+    ("rebalance", "run", "--yes"),
+    ("go-live", "--undo"),
+    ("limits", "set", "--order", "50", "--yes"),
+    ("assets", "allow", "BTC", "--yes"),
+    ("assets", "remove", "BTC"),
+    ("destinations", "add", "cold", "0x1", "--network", "base", "--again", "0x1"),
+    ("destinations", "remove", "cold"),
+    ("targets", "set", "main", "BTC=50"),
+    ("intents", "again", "a", "--yes"),
+    ("intents", "resolve", "a", "--as", "not-placed", "--yes"),
+    ("keys", "finish", "some-id"),
+    ("journal", "accept-restore"),
+    ("journal", "adopt"),
+    ("journal", "restore", "copy.db"),
+    ("journal", "prune"),
+    ("freeze", "--account-only"),
+    ("resume", "--account-only"),
+]
+
+
+@pytest.mark.parametrize("words", OF_ONE, ids=" ".join)
+def test_what_is_written_for_one_account_waits_until_one_of_several_live_ones_is_chosen(two, accounts_file, words):
+    command, table = two
+    accounts_file(table("one", "live") + table("two", "live"))
+    code, out, error = command(*words)
+    assert (code, out) == (3, ""), error
+    assert "several live accounts (one, two) and none was chosen, so nothing is sent or changed" in " ".join(
+        error.split()
+    )
+    assert "this is about" not in error
+
+
+def test_what_holds_for_all_is_about_no_one_and_a_look_says_once_whom_it_is_about(two, accounts_file):
+    command, table = two
+    accounts_file(table("one", "live") + table("two", "live"))
+    for words in (("freeze",), ("resume",)):
+        code, _, error = command(*words)
+        assert (code, "this is about" in error) == (0, False), error
+    for words in (("limits", "show"), ("assets", "list"), ("destinations",), ("balances",)):
+        code, _, error = command(*words)
+        assert (code, error.count("so this is about one")) == (0, 1), error
+        assert "this is about" not in command(*words, "--account", "two")[2]

@@ -97,9 +97,8 @@ def test_too_large_for_the_book(command, amount):
 def test_more_than_there_is(command):
     assert command("destinations", "add", "vault", BITCOIN, "--again", BITCOIN, "--network", "bitcoin")[0] == 0
     sent = ("transfer", "BTC", "500", "--to", "vault", "--yes", "--intent-id", "much")
-    for _ in range(2):  # the second time it is told from the journal
-        code, _, error = command(*sent)
-        assert (code, "or send less" in error, "order less" in error) == (3, True, False), error
+    code, _, error = command(*sent)
+    assert (code, "or send less" in error, "order less" in error) == (3, True, False), error
     assert "or order less" in command("order", "place", "sell", "BTC", "9", "--yes")[2]
 
 
@@ -165,3 +164,57 @@ def test_a_change_of_nothing_has_no_sign(moved, shown):
     from tradehook.render import change
 
     assert change(Decimal(moved)) == shown
+
+
+def test_an_old_answer_is_told_as_an_old_one_with_what_lets_it_happen_once_more(command, start_sandbox, monkeypatch):
+    server = start_sandbox("--rate-limit", "0")
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    server.fault("edge_html", method="POST", path="/orders")
+    code, _, first = command(*BUY, "0.001", "--yes", "--intent-id", "once")
+    assert (code, "Wait a few minutes" in first, "not sent again" in first) == (3, True, False), first
+    code, out, error = command(*BUY, "0.001", "--yes", "--intent-id", "once", "--json")
+    assert (code, "Wait a few minutes" in error) == (3, False), error
+    assert re.search(r"That is what it came to at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC.* it was not sent again", error), (
+        error
+    )
+    assert "tradehook intents again once" in error
+    assert json.loads(out)["told_at"] == json.loads(command("intents", "show", "once", "--json")[1])["updated_at"]
+    assert command("intents", "again", "once", "--yes")[0] == 0
+    assert command(*BUY, "0.001", "--yes", "--intent-id", "once")[0] == 0
+    assert server.orders() == 1
+
+
+def test_an_old_answer_about_a_transfer_is_told_as_one_too(command):
+    assert command("destinations", "add", "vault", BITCOIN, "--again", BITCOIN, "--network", "bitcoin")[0] == 0
+    sent = ("transfer", "BTC", "500", "--to", "vault", "--yes", "--intent-id", "much")
+    assert "intents again" not in command(*sent)[2]
+    assert "tradehook intents again much" in command(*sent)[2]
+
+
+def test_an_order_of_another_intent_is_told_without_talk_of_ids_to_make(command, start_sandbox, monkeypatch):
+    server = start_sandbox("--rate-limit", "0")
+    for name, value in {**server.environment, "TRADEHOOK_LOOK_SECONDS": "0"}.items():
+        monkeypatch.setenv(name, value)
+    taken = json.loads(command(*BUY, "0.001", "--yes", "--json", "--intent-id", "other")[1])["order_id"]
+    server.fault("error_before", status=503)
+    assert command(*BUY, "0.002", "--yes", "--intent-id", "lost")[0] == 4
+    code, _, error = command("intents", "resolve", "lost", "--as", f"placed:{taken}", "--yes")
+    assert (code, error.strip()) == (2, f"Order {taken} belongs to intent other already.")
+
+
+def test_where_a_file_says_live_the_refusal_names_the_file(command, tmp_path, monkeypatch):
+    for name in ("TRADEHOOK_ENVIRONMENT", "TRADEHOOK_TRUE_MARKETS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    path = tmp_path / "accounts.toml"
+    path.write_text('[real]\nenvironment = "live"\n[play]\nenvironment = "sandbox"\n')
+    path.chmod(0o600)
+    monkeypatch.setenv("TRADEHOOK_ACCOUNTS_FILE", str(path))
+    code, out, error = command(*BUY, "0.001", "--yes", "--json")
+    assert (code, json.loads(out)["rule"]) == (3, "live"), error
+    assert f'[real] in {path} says environment = "live"' in error
+    assert "choose one with --account play" in error
+    path.write_text('[real]\nenvironment = "live"\n')
+    assert "write a table for the sandbox there" in command(*BUY, "0.001", "--yes")[2]
+    path.write_text("[real]\n")
+    assert "says" not in command(*BUY, "0.001", "--yes", "--environment", "live")[2]

@@ -79,3 +79,27 @@ def test_at_a_terminal_the_address_is_asked_for_again(command, person, environme
     assert operator.ends() == code, operator.shown
     assert says in operator.shown
     assert bool(command("destinations", "--json")[1]) is (code == 0)
+
+
+def test_an_address_that_is_on_the_list_already_is_said_and_its_cap_holds_for_both(command, sandbox_server):
+    assert add(command, BASE, "--day-cap", "70")[0] == 0
+    code, out, _ = add(command, BASE, label="cold2")
+    assert (code, "on the list already, as cold." in out, "the cap of cold." in out) == (0, True, True), out
+    assert command("transfer", "USDC", "50", "--chain", "base", "--to", "cold", "--yes")[0] == 0
+    before = sandbox_server.admin("GET", "ledger")["transfers"]
+    code, out, _ = command("transfer", "USDC", "60", "--chain", "base", "--to", "cold2", "--yes", "--json")
+    assert (code, json.loads(out)["limit"], "the cap of cold," in json.loads(out)["message"]) == (3, "70", True), out
+    assert sandbox_server.admin("GET", "ledger")["transfers"] == before
+    out = add(command, BASE, "--day-cap", "55", label="cold3")[1]
+    assert ("as cold, cold2." in out, "55 USD" in out, "the cap of cold3." in out) == (True, True, True), out
+    out = command("destinations", "remove", "cold3")[1]
+    assert ("still goes to that address as cold, cold2." in out, "the cap of cold." in out) == (True, True), out
+    out = command("destinations", "remove", "cold")[1]
+    assert ("as cold2." in out, "No cap a day holds" in out, "70 USD" in out) == (True, True, True), out
+    assert "still goes" not in command("destinations", "remove", "cold2")[1]
+
+
+def test_another_network_is_another_place(command):
+    assert add(command, BASE, "--day-cap", "70")[0] == 0
+    code, out, _ = add(command, BASE, label="main", network="ethereum")
+    assert (code, "already" in out, "At most" in out) == (0, False, False), out

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
+from subprocess import DEVNULL
 
 import pytest
 
@@ -104,3 +108,80 @@ def test_a_journal_that_cannot_be_opened_keeps_no_other_from_being_frozen(three,
 def test_what_is_told_holds_no_address_of_a_journal(command, tmp_path):
     for words in (("freeze", "--json"), ("resume", "--json")):
         assert str(tmp_path) not in command(*words)[1]
+
+
+def test_a_resume_says_what_lifts_that_of_one_account_and_typing_that_does(command):
+    command("freeze", "--account-only")
+    error = command("resume")[2]
+    assert "`tradehook resume --account-only`" in error
+    assert "for everything" not in error
+    assert "goes on" in command("resume", "--account-only")[1]
+    command("freeze", "--account-only")
+    command("freeze")
+    error = command("resume", "--account-only")[2]
+    assert "What holds for everything is lifted by `tradehook resume`." in error
+
+
+def test_a_resume_names_the_account_of_the_file_that_is_still_halted(command, sandbox_server, tmp_path, monkeypatch):
+    for name in (*sandbox_server.environment, "TRADEHOOK_JOURNAL_URL"):
+        monkeypatch.delenv(name, raising=False)
+    path = tmp_path / "accounts.toml"
+    shared = f'key_file = "{sandbox_server.key_file}"\njournal_url = "sqlite:///{tmp_path}/journal.db"\n'
+    path.write_text(f'[one]\nurl = "http://127.0.0.1:1"\n{shared}[two]\nurl = "{sandbox_server.url}"\n{shared}')
+    path.chmod(0o600)
+    monkeypatch.setenv("TRADEHOOK_ACCOUNTS_FILE", str(path))
+    assert command("freeze", "--account-only", "--account", "two")[0] == 0
+    error = command("resume")[2]
+    assert "`tradehook resume --account-only --account two`" in error
+    assert "goes on" in command("resume", "--account-only", "--account", "two")[1]
+
+
+def test_a_freeze_names_what_is_on_its_way_and_what_is_in_doubt(command, start_sandbox, monkeypatch):
+    server = start_sandbox("--rate-limit", "0")
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    out = command("freeze")[1]
+    assert ("on its way" in out, "in doubt" in out) == (False, False)
+    command("resume")
+    server.fault("slow", delay_seconds=60)
+    sender = subprocess.Popen([sys.executable, "-m", "tradehook.cli", *BUY, "--intent-id", "going"], stdout=DEVNULL)
+    try:
+        ends = time.monotonic() + 60
+        while server.orders() == 0:
+            assert time.monotonic() < ends, "the order never came"
+        out = command("freeze")[1]
+        assert "1 is on its way right now and goes on to the exchange's answer: going." in out
+        assert "in doubt" not in out
+        row = json.loads(command("freeze", "--account-only", "--json")[1])
+        assert (row["on_its_way"], row["in_doubt"]) == (["going"], [])
+    finally:
+        sender.kill()
+        sender.wait()
+    out = command("freeze")[1]
+    assert "1 is in doubt and may have happened: going." in out
+    assert "on its way" not in out
+
+
+def test_a_freeze_never_lets_more_through_and_keeps_the_reason(command):
+    assert command("freeze", "keys are stolen")[0] == 0
+    code, out, error = command("freeze", "sells only", "--reducing")
+    assert (code, "Frozen." in out) == (3, False), out
+    for words in ("Trading is HALTED", "keys are stolen", "`tradehook resume`", "a freeze never lets more through"):
+        assert words in error
+    code, out, _ = command(*SELL)
+    assert (code, "keys are stolen" in json.loads(out)["message"]) == (3, True), out
+    assert command("freeze", "still", "--account-only")[0] == 0
+    code, _, error = command("freeze", "--reducing", "--account-only")
+    assert (code, "`tradehook resume --account-only`" in error) == (3, True), error
+    assert (command("resume")[0], command("resume", "--account-only")[0]) == (0, 0)
+    assert command("freeze", "--reducing")[0] == 0
+    assert rule_of(command(*SELL)) == ""
+    assert command("freeze", "all of it")[0] == 0
+    assert rule_of(command(*SELL)) == "frozen"
+
+
+def test_a_journal_that_is_stopped_already_keeps_no_other_from_being_frozen(three):
+    command, states = three
+    assert command("freeze", "first", "--account", "one")[0] == 0
+    code, _, error = command("freeze", "--reducing")
+    assert (code, "Trading is HALTED" in error, states()) == (3, True, ["HALTED", "REDUCING"]), error

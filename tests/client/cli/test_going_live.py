@@ -216,3 +216,19 @@ def test_a_key_that_others_can_read_stops_it(live, tmp_path, sandbox_server):
     operator = sits_down(TRADEHOOK_TRUE_MARKETS_KEY_FILE=str(open_key))
     assert operator.ends() == 2
     assert "chmod 600" in " ".join(operator.shown.split())
+
+
+def test_enter_allows_no_asset_that_was_not_allowed_before(live):
+    command, sits_down = live
+    assert goes_live(sits_down, assets="eth").ends() == 0
+    operator = goes_live(sits_down)
+    assert operator.ends() == 0, operator.shown
+    assert "[ETH]" in operator.shown
+    assert "stays allowed" not in operator.shown
+    code, out, _ = command("assets", "list", "--json")
+    assert (code, [json.loads(line)["symbol"] for line in out.splitlines()]) == (0, ["ETH", "PYUSD"])
+    operator = goes_live(sits_down, assets="btc")
+    assert operator.ends() == 0, operator.shown
+    assert "ETH stays allowed: `tradehook assets remove ETH` takes it away" in operator.shown
+    assert "PYUSD stays allowed" not in operator.shown
+    assert "ETH" in command("assets", "list", "--json")[1]

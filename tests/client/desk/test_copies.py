@@ -229,3 +229,9 @@ def test_looking_makes_no_journal(tmp_path):
     with pytest.raises(InvalidInput, match="no journal"):
         copies.open_to_look(f"sqlite:///{tmp_path}/journal.db")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_no_journal_is_neither_found_nor_taken_for_a_missing_one(tmp_path):
+    (tmp_path / "journal.db").write_text("not a database, " * 100)
+    with pytest.raises((ConfigurationError, JournalUnavailable), match="not a database"):
+        copies.find(f"sqlite:///{tmp_path}/journal.db")

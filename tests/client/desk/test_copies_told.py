@@ -58,18 +58,19 @@ def test_the_status_of_a_journal_is_told_whole(journal, tmp_path):
         "machine": "this one",
         "epoch": Counter(path).highest(),
         "held": None,
+        "held_by": None,
         "integrity": "ok",
     }
 
 
-def test_a_journal_that_holds_nothing_yet_has_a_status(journal):
+def test_a_journal_that_holds_nothing_yet_has_a_status(journal, tmp_path):
     with writing(journal.engine) as connection:
         connection.execute(META.delete())
     found = copies.status(journal.engine)
     told = {name: found[name] for name in ("intents", "events", "oldest", "newest", "machine", "epoch", "held")}
     assert told == {
         "intents": {}, "events": 0, "oldest": None, "newest": None, "machine": "not known yet", "epoch": None,
-        "held": None,
+        "held": f"It counts 0 writes, but there were {Counter(tmp_path / 'journal.db').highest()}: it is an older copy.",
     }  # fmt: skip
 
 
@@ -79,12 +80,18 @@ def test_in_a_container_it_is_told_by_the_id_beside_it(tmp_path, monkeypatch):
         assert copies.status(journal.engine)["machine"] == "this one"
 
 
-def test_what_is_held_and_whose_it_is_is_told(journal):
+def test_what_is_held_and_whose_it_is_is_told(journal, tmp_path):
+    path = tmp_path / "journal.db"
     with writing(journal.engine) as connection:
         keeping.hold(connection, "It was restored.")
         connection.execute(update(META).where(META.c.name == "machine").values(value="another"))
     found = copies.status(journal.engine)
-    assert (found["held"], found["machine"]) == ("It was restored.", "another one")
+    assert (found["held_by"], found["machine"]) == ("place", "another one")
+    assert "type `tradehook journal adopt`" in found["held"]
+    with writing(journal.engine) as connection:
+        connection.execute(update(META).where(META.c.name == "machine").values(value=keeping.machine(path)))
+    found = copies.status(journal.engine)
+    assert (found["held_by"], found["held"], found["machine"]) == ("epoch", "It was restored.", "this one")
 
 
 def test_where_no_journal_is_is_told_by_its_path(tmp_path):

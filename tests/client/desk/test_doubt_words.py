@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -121,6 +122,24 @@ def test_what_another_order_of_ours_may_have_moved_is_told_as_that(world):
         message = lose(world, desk).message
         others = "1 other intent" if number == 1 else "2 other intents"
         assert f" available), which {others} of this account may have done. Until" in message
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        NewOrder.of("BTC/PYUSD", side="buy", amount="0.001", max_slippage=1, bounded=True),
+        NewOrder.of("BTC/PYUSD", side="buy", amount="0.001", price=Decimal(50000), good_for=timedelta(days=1)),
+    ],
+)
+def test_of_what_was_to_rest_for_a_while_it_is_told_that_nothing_cancels_it_now(world, order):
+    desk = world.desk()
+    world.fault("error_before", status=503)
+    words = "Until that is known, nothing cancels what rests of it."
+    assert f" looks again. {words} Look at" in lose(world, desk, order).message
+    prove_the_list(desk)
+    place_by_hand(world, LARGE)
+    world.sandbox.clock.advance(4000)
+    assert f". {words} Compare" in lose(world, desk, order).message
 
 
 def test_balances_that_changed_are_told_each(world):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from sqlalchemy import update
 
-from tradehook.desk.intents import State
+from tradehook.desk.intents import State, this_owner
 from tradehook.desk.journal import Journal
 from tradehook.desk.schema import writing
 from tradehook.desk.tables import INTENT
@@ -137,6 +139,17 @@ def test_once_more_is_on_the_record_with_who_and_why(journal):
     assert {name: event[name] for name in ("what", "by", "why", "as")} == {
         "what": "again", "by": "ana", "why": "support asked for it", "as": "i-1~2",
     }  # fmt: skip
+
+
+def test_a_sender_that_lives_is_no_doubt_before_its_time_has_passed(journal):
+    for name in ("late", "early", "untimed"):
+        doubt(journal, name)
+        change(journal, name, state="SENDING", owner=this_owner())
+    change(journal, "late", looking_until="2030-01-01T00:00:00.000000Z")
+    change(journal, "early", looking_until="2030-01-01T00:10:00.000000Z")
+    until = datetime(2030, 1, 1, tzinfo=UTC)
+    assert [intent.intent_id for intent in journal.doubts.list("h", at=until + timedelta(seconds=1))] == ["late"]
+    assert listed(journal, "h", at=until) == listed(journal, "h") == []
 
 
 # --- what else moved ----------------------------------------------------------------------------------------------

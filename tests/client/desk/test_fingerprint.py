@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tradehook.desk.fingerprint import Likeness, fingerprint, is_two_phase, likeness
+from tradehook.desk.fingerprint import Likeness, fingerprint, is_two_phase, likeness, moved_by
 from tradehook.futures import FuturesOrder, SizedFuturesOrder
 from tradehook.models import Order, OrderStatus, SizedOrder
 from tradehook.transfers import SizedTransfer, Transfer, TransferStatus
@@ -200,3 +200,11 @@ def test_what_is_on_a_chain_takes_two_steps():
     assert is_two_phase(ORDER.model_copy(update={"chain": "base"}))
     assert not is_two_phase(ORDER)
     assert not is_two_phase(OPENS)
+
+
+@pytest.mark.parametrize(
+    ("settled", "names"),
+    [(ORDER, ("BTC", "PYUSD")), (TRANSFER, ("USDC",)), (OPENS, ("USDT", "long BTC/USDT"))],
+)
+def test_what_each_kind_moves_is_named_as_balances_and_positions_are(settled, names):
+    assert moved_by(settled) == names

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 from tests.client.desk.test_attempts import DEAD, ON_CHAIN, during
 from tests.client.desk.test_create_transfer import AT_EXCHANGE, add_destinations
 from tests.client.desk.test_reconcile import BUY, FAR, LARGE, lose, place_by_hand, prove_the_list, state
 
-from tradehook.desk.intents import State
+from tradehook.desk.intents import State, this_owner
 from tradehook.desk.reconcile import Patience
+from tradehook.desk.schema import writing
+from tradehook.desk.tables import INTENT
 from tradehook.errors import GuardRefused, OutcomeUnknown
 
 BEGAN = datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC)
@@ -310,3 +313,21 @@ def test_what_a_dead_process_was_sending_is_told_as_interrupted(world):
         connection.exec_driver_sql(f"UPDATE intent SET state='SENDING', owner='{DEAD}'")
     assert world.desk().reconcile() == []
     assert told(desk, "interrupted") == [{"from": "SENDING"}]
+
+
+def test_a_sender_that_stands_still_past_its_time_is_looked_for_like_a_dead_one(world):
+    desk = world.desk()
+    prove_the_list(desk)
+    world.fault("error_before", status=503)
+    lose(world, desk)
+    with writing(desk.journal.engine) as connection:
+        stuck = {"state": "SENDING", "owner": this_owner(), "resolution": None, "error": None}
+        connection.execute(update(INTENT).where(INTENT.c.intent_id == "i-1").values(stuck))
+    world.sandbox.clock.advance(500)
+    assert (desk.reconcile(), desk.journal.get("i-1").state) == ([], State.SENDING)
+    world.sandbox.clock.advance(3500)
+    desk.reconcile()
+    world.sandbox.clock.advance(11)
+    desk.reconcile()
+    assert desk.journal.get("i-1").state is State.PROVED_ABSENT
+    assert told(desk, "interrupted") != []

@@ -8,6 +8,7 @@ import threading
 from contextlib import closing
 
 import pytest
+from sqlalchemy.exc import TimeoutError as NobodyFree
 
 from tradehook.desk import schema
 from tradehook.desk.journal import NEWEST, Journal
@@ -95,6 +96,25 @@ def test_each_connection_is_durable_patient_and_minds_what_belongs_together(url)
         engine.dispose()
 
 
+def test_a_new_file_that_somebody_else_begins_at_the_same_moment_is_waited_for(tmp_path, url, monkeypatch):
+    """SQLite refuses a switch to its log without waiting while somebody else writes."""
+    waited = []
+    with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        def let_go(seconds):
+            waited.append(seconds)
+            other.execute("ROLLBACK")
+
+        monkeypatch.setattr(schema.time, "sleep", let_go)
+        engine = open_database(url)
+        with reading(engine) as connection:
+            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    assert len(waited) == 1
+    assert waited[0] > 0
+    engine.dispose()
+
+
 def test_a_connection_may_pass_from_thread_to_thread(url):
     engine = open_database(url)
     heard = []
@@ -129,6 +149,9 @@ def test_what_goes_wrong_in_the_file_is_told_with_its_path(tmp_path, url):
     with pytest.raises(JournalUnavailable) as told, reading(engine) as connection:
         connection.exec_driver_sql(f"SELECT 1 FROM {'x' * 300}")
     assert said(told) == f"The journal {tmp_path}/journal.db cannot be used now: no such table: {'x' * 185}."
+    with pytest.raises(JournalUnavailable) as told, reading(engine):
+        raise NobodyFree
+    assert said(told) == f"The journal {tmp_path}/journal.db cannot be used now: TimeoutError."
     with pytest.raises(InvalidInput) as told, writing(engine) as connection:
         connection.exec_driver_sql("SELECT ?", ("\udce9",))
     assert said(told) == "What is to be stored holds bytes that are no text (UTF-8)."
@@ -177,7 +200,15 @@ def test_a_migration_may_stand_in_a_folder_of_any_name(tmp_path, url):
     engine = open_database(url)
     for _ in range(2):
         schema.upgrade(engine, scripts=scripts, version_table="my_version", newest="0001", may_upgrade=False)
+    (scripts / "versions" / "0002.py").write_text(
+        "from alembic import op\nrevision = '0002'\ndown_revision = '0001'\n"
+        "def upgrade():\n    op.execute('CREATE TABLE yours (name TEXT)')\n"
+    )
+    with pytest.raises(ConfigurationError, match="is of version 0001, this tradehook needs 0002"):
+        schema.upgrade(engine, scripts=scripts, version_table="my_version", newest="0002", may_upgrade=False)
+    schema.upgrade(engine, scripts=scripts, version_table="my_version", newest="0002")
     with reading(engine) as connection:
-        assert connection.exec_driver_sql("SELECT version_num FROM my_version").scalars().all() == ["0001"]
-        assert connection.exec_driver_sql("SELECT count(*) FROM mine").scalar() == 0
+        assert connection.exec_driver_sql("SELECT version_num FROM my_version").scalars().all() == ["0002"]
+        for table in ("mine", "yours"):
+            assert connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() == 0
     engine.dispose()

@@ -6,15 +6,18 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import update
 from tests.client.desk.test_limits import ADDRESS, HOST, NOW, decide, limit, order, put, refused, send, sent, transfer
 
 from tradehook.desk.intents import State
 from tradehook.desk.journal import Journal
 from tradehook.desk.reserve import ground_of, live_is_off
 from tradehook.desk.schema import reading
+from tradehook.desk.tables import DESTINATION
 from tradehook.desk.worth import Ground
 from tradehook.errors import GuardRefused
 from tradehook.models import ChainQuote, Order, OrderStatus
+from tradehook.render import clock_of
 
 MIDNIGHT = "2030-11-22T00:00:00.000000Z"
 HUNDRED = Ground(price=Decimal(100))
@@ -137,6 +140,10 @@ def test_what_an_order_that_is_too_much_is_told(journal):
     assert said(refused(journal, "i-1", order("50.01"))) == (
         "This order is worth 50.01, and the limit is 50. Nothing was sent.", "order", "50", "50.01", None,
     )  # fmt: skip
+    # Cents for a person, and never as if it were within the limit.
+    assert said(refused(journal, "i-0", order("50.00014")))[:4] == (
+        "This order is worth 50.01, and the limit is 50. Nothing was sent.", "order", "50", "50.00014",
+    )  # fmt: skip
     limit(journal, hour=100, collar=None)
     sent(journal, "a", order("60"), at=NOW - timedelta(minutes=20))
     assert said(refused(journal, "i-2", order("41"))) == (
@@ -178,7 +185,7 @@ def test_what_is_too_many_is_told(journal):
 def test_what_a_twin_is_told(journal):
     sent(journal, "a", order("3"), state=State.UNKNOWN)
     assert said(refused(journal, "i-1", order("3"))) == (
-        ("The same order was sent before and may be there: intent a, in doubt since 2030-11-21T12:00:00.000000Z. Nothing "
+        ("The same order was sent before and may be there: intent a, in doubt since 2030-11-21 12:00:00 UTC. Nothing "
         "was sent. Look at it first: `tradehook intents show a`."), "twin", "1", "a", None,
     )  # fmt: skip
     assert decide(journal, "i-2", order("3.01")) == Decimal("3.01")
@@ -234,8 +241,8 @@ def test_what_a_transfer_that_is_too_much_is_told(journal):
     )  # fmt: skip
     limit(journal)
     assert said(refused(journal, "t-4", transfer("11"))) == (
-        ("With this, what goes to this destination today is worth 71, and the limit is 70. Nothing was sent. It frees "
-        "again at 2030-11-22 00:00:00 UTC."), "destination_day", "70", "71", MIDNIGHT,
+        ("With this, what goes to this destination today is worth 71, and the limit is 70, the cap of cold. Nothing was "
+        "sent. It frees again at 2030-11-22 00:00:00 UTC."), "destination_day", "70", "71", MIDNIGHT,
     )  # fmt: skip
     assert decide(journal, "t-5", transfer("10")) == 10
 
@@ -260,6 +267,34 @@ def test_what_goes_to_a_destination_counts_for_its_address_whatever_it_was_calle
     assert refused(journal, "t-2", transfer("40.01")).actual == "60.01"
 
 
+@pytest.mark.parametrize("cap", [None, Decimal(60), Decimal(100)])
+def test_a_cap_holds_for_an_address_whatever_label_it_is_sent_to(journal, cap):
+    cold(journal, day_cap=Decimal(60))
+    journal.destinations.add(HOST, "cold2", network="base", address=ADDRESS.lower(), by="a", day_cap=cap)
+    journal.destinations.add(HOST, "chain", network="ethereum", address=ADDRESS, by="a")
+    sent(journal, "first", transfer("50"), at=NOW)
+    assert refused(journal, "t-1", transfer("11", to="cold2")).message.startswith(
+        "With this, what goes to this destination today is worth 61, and the limit is 60, the cap of cold, which is the "
+        "same address. Nothing was sent."
+    )
+    assert decide(journal, "t-2", transfer("11", to="chain", network="ethereum")) == 11
+    journal.destinations.remove(HOST, "cold", by="a")
+    if cap != 60:
+        assert decide(journal, "t-3", transfer("11", to="cold2")) == 11
+    else:
+        assert refused(journal, "t-3", transfer("11", to="cold2")).limit == "60"
+
+
+def test_the_case_of_an_address_makes_no_other_one_of_it(journal):
+    cold(journal, day_cap=Decimal(60))
+    sent(journal, "first", transfer("50", address=ADDRESS.lower()), at=NOW)
+    assert refused(journal, "t-1", transfer("11")).actual == "61"
+    with journal.engine.begin() as connection:
+        connection.execute(update(DESTINATION).values(address=ADDRESS.lower()))
+    journal.destinations.add(HOST, "cold2", network="base", address=ADDRESS, by="a")
+    assert refused(journal, "t-2", transfer("11", to="cold2")).limit == "60"
+
+
 @pytest.mark.parametrize("other", [{"address": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"}, {"network": "solana"}])
 def test_a_transfer_for_what_a_label_no_longer_means_is_told(journal, other):
     cold(journal)
@@ -280,7 +315,7 @@ def test_a_destination_that_cools_off_says_until_when(journal):
     opens = added + timedelta(hours=2)
     message, rule, hours, actual, frees = said(refused(journal, "t-1", transfer("1"), now=opens - timedelta(seconds=1)))
     assert message == (
-        f"cold was put on the list at {actual}; money goes there 2 h later. Nothing was sent. It frees again at "
+        f"cold was put on the list at {clock_of(actual)}; money goes there 2 h later. Nothing was sent. It frees again at "
         f"{opens:%Y-%m-%d %H:%M:%S} UTC."
     )
     assert (rule, hours, datetime.fromisoformat(actual), datetime.fromisoformat(frees)) == (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -224,6 +225,9 @@ def test_only_what_has_come_to_an_end_can_happen_once_more(world, doubt):
         "Intent i-1 is UNKNOWN; only what has come to an end can happen once more. End the doubt first: tradehook "
         "intents resolve i-1 --as placed:ID"
     )
+    intent = doubt.journal.get("i-1")
+    with pytest.raises(InvalidInput, match=r"^Intent i-1 is NEEDS_HUMAN; .* End the doubt first"):
+        check_again(replace(intent, state=State.NEEDS_HUMAN))
     assert doubt.resolve("i-1", f"placed:{place_by_hand(world, BUY)}", by="ana").sized.quantity == Decimal("0.001")
     check_again(doubt.journal.get("i-1"))
 

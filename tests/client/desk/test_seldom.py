@@ -356,7 +356,7 @@ def test_no_such_trading_state_and_nothing_changes(journal):
         journal.trading.set("PAUSED", by="ann", may_loosen=False)
     assert journal.trading_state()["state"] == "NORMAL"
     journal.trading.set("HALTED", by="ann", why="too much")
-    for scope, flag in (("*", "`tradehook resume`, or"), ("h/me", "`tradehook resume` --account-only, or")):
+    for scope, flag in (("*", "`tradehook resume`, or"), ("h/me", "`tradehook resume --account-only`.")):
         journal.trading.set("HALTED", by="ann", why="too much", scope=scope)
         with pytest.raises(GuardRefused) as caught:
             journal.trading.set("REDUCING", by="bot", may_loosen=False, scope=scope)

@@ -142,11 +142,8 @@ def test_who_may_only_stop_lets_nothing_go_on(journal, scope, before, after):
     with pytest.raises(GuardRefused) as caught:
         journal.trading.set(after, by="job", scope=scope, may_loosen=False)
     assert (caught.value.rule, caught.value.actual) == ("resume", before)
-    only = "" if scope == EVERYWHERE else " --account-only"
-    assert caught.value.message == (
-        f"Trading is {before} {SINCE}: too wild. Only a person lifts that: `tradehook resume`{only}, or /resume in "
-        "chat."
-    )
+    lifts = "`tradehook resume`, or /resume in chat" if scope == EVERYWHERE else "`tradehook resume --account-only`"
+    assert caught.value.message == f"Trading is {before} {SINCE}: too wild. Only a person lifts that: {lifts}."
     assert journal.trading.get(scope)["changed_by"] == "anna"
     journal.trading.set(after, by="job", scope=scope)
     assert journal.trading.get(scope)["state"] == after

@@ -72,8 +72,9 @@ def size_at_exchange(order: NewOrder, *, price: Decimal, balances: Sequence[Bala
         rounded = notional = quantity.quantize(_CENT, ROUND_DOWN, context=WIDE)
         if round_quantity(rounded / price, price=price) == 0 or rounded == 0:
             smallest = (increment_at(price).lot * price * (1 + FEE_RESERVE)).quantize(_CENT, context=WIDE) + _CENT
+            comes = "buys" if order.side is Side.BUY else "is worth"
             raise InvalidInput(
-                f"{plain(quantity)} {order.quote} buys less than the smallest quantity of {order.base}. "
+                f"{plain(quantity)} {order.quote} {comes} less than the smallest quantity of {order.base}. "
                 f"Write ${plain(smallest)} or more.",
                 suggestions=(f"${plain(smallest)}",),
             )
