@@ -135,8 +135,17 @@ class NewOrder(Value):
     price: Decimal | None = Field(default=None, gt=0, allow_inf_nan=False)
     chain: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]{0,31}$")
     good_for: timedelta | None = Field(default=None, ge=timedelta(seconds=1), le=timedelta(days=365))
-    max_slippage: Decimal | None = Field(default=None, gt=0, le=_MOST_SLIPPAGE, allow_inf_nan=False)
+    max_slippage: Decimal | None = Field(default=None, allow_inf_nan=True)  # what is none is told in our words
     bounded: bool = False
+
+    @field_validator("max_slippage")
+    @classmethod
+    def _check_slippage(cls, percent: Decimal | None) -> Decimal | None:
+        if percent is not None and not (percent.is_finite() and 0 < percent <= _MOST_SLIPPAGE):
+            raise InvalidInput(
+                f"A slippage of {str(percent)[:20]} % is none: write percent, more than 0 and at most {_MOST_SLIPPAGE}."
+            )
+        return percent
 
     @field_validator("amount", mode="before")
     @classmethod
@@ -197,10 +206,6 @@ class NewOrder(Value):
             raise InvalidInput(f"{str(side)[:20]!r} is not a side: write buy or sell.", suggestions=("buy", "sell"))
         if isinstance(amount, str):
             amount = parse_amount(amount)
-        if max_slippage is not None and not (max_slippage.is_finite() and 0 < max_slippage <= _MOST_SLIPPAGE):
-            raise InvalidInput(
-                f"A slippage of {max_slippage:f} % is none: write percent, more than 0 and at most {_MOST_SLIPPAGE}."
-            )
         return cls(
             base=base,
             quote=quote,
