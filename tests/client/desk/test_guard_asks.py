@@ -17,6 +17,7 @@ from tradehook.run import run
 from tradehook.transfers import SizedTransfer
 
 UAT = "https://api.uat.truemarkets.co"
+BITCOIN = "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"
 ADDRESS = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 ORDER = SizedOrder(base="BTC", quote="PYUSD", side="buy", quantity="1", unit="base", typed="x")
 
@@ -146,8 +147,8 @@ def told(desk, monkeypatch, **prices):
     return asked
 
 
-def transfer(asset="BTC", to="cold"):
-    return SizedTransfer(asset=asset, asset_id="x", quantity="1", to=to, address=ADDRESS, network="base", typed="x")
+def transfer(asset="BTC", to="cold", *, address=ADDRESS, network="base"):
+    return SizedTransfer(asset=asset, asset_id="x", quantity="1", to=to, address=address, network=network, typed="x")
 
 
 def test_without_limits_nothing_is_asked_for(desk, monkeypatch):
@@ -167,13 +168,15 @@ def test_with_limits_base_and_quote_are_asked_for_and_money_is_not(desk, monkeyp
     assert asked == ["BTC", "BTC", "ETH", "BTC"]
 
 
-def test_a_destination_with_a_cap_of_its_own_needs_a_price(desk, monkeypatch):
+def test_an_address_with_a_cap_of_its_own_needs_a_price_under_whatever_label(desk, monkeypatch):
     told(desk, monkeypatch, BTC="7")
     host = desk.exchange.host
     desk.journal.destinations.add(host, "cold", network="base", address=ADDRESS, by="a")
-    desk.journal.destinations.add(host, "warm", network="bitcoin", address="bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq", by="a", day_cap=Decimal(1))  # fmt: skip
+    desk.journal.destinations.add(host, "warm", network="bitcoin", address=BITCOIN, by="a", day_cap=Decimal(1))
     assert ground(desk, transfer(to="cold")) == Ground()
-    assert ground(desk, transfer(to="warm")) == Ground(price=Decimal(7))
+    assert ground(desk, transfer(to="warm", address=BITCOIN, network="bitcoin")) == Ground(price=Decimal(7))
+    desk.journal.destinations.add(host, "again", network="base", address=ADDRESS, by="a", day_cap=Decimal(1))
+    assert ground(desk, transfer(to="cold")) == Ground(price=Decimal(7))
 
 
 def test_futures_are_settled_with_what_they_put_at_risk(desk, monkeypatch):

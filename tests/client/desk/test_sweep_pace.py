@@ -171,7 +171,7 @@ def test_which_could_not_be_read_and_why_is_in_the_log(make_world, watcher, capl
     assert run(one.look()) == []
     world.fault("edge_html", method="GET", path="/orders/{id}")
     assert [order.order_id for order in desk.open_orders()] == [order_id]
-    told = [record.getMessage() for record in caplog.records]
+    told = [record.getMessage() for record in caplog.records if record.name == watch.__name__]
     assert [text.lower().startswith(f"order {order_id} ") for text in told] == [True, True]
     with pytest.raises(TradehookError) as caught:
         world.fault("edge_html", method="GET", path="/orders/{id}")
