@@ -48,8 +48,7 @@ def who(source: str, names: Mapping[int, str]) -> str:
 
 def moved(changes: Mapping[str, object], *, beside: int = 0) -> str:
     """What balances did: `PYUSD -673.67 (-673.67 available)`, or that they did nothing; and what else may have."""
-    told = ", ".join(f"{symbol} {change}" for symbol, change in changes.items())
-    return f"{told}{render.beside_words(beside)}" if told else "have not changed"
+    return render.moved(changes, beside=beside) or "have not changed"
 
 
 def in_chat(name: str, user_id: int) -> str:

@@ -16,7 +16,7 @@ from tradehook.models import Order, OrderStatus, Side, Unit
 from tradehook.transfers import SizedTransfer, TransferStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tradehook.errors import TradehookError
     from tradehook.models import Balance, Quote, SizedOrder
@@ -359,6 +359,14 @@ def clock_of(stored: str) -> str:
     return f"{at:%Y-%m-%d} {clock(at)}"
 
 
-def beside_words(count: int | None) -> str:
-    """What else of an account may have changed the balances that are told right before; empty for nothing."""
-    return f", which {count} other intent{'s' if count > 1 else ''} of this account may have done" if count else ""
+def moved(changes: Mapping[str, object], *, beside: int | None = None) -> str:
+    """What balances did, `PYUSD -673.67 (-673.67 available)`, and what else may have done it; empty for nothing.
+
+    Args:
+        changes: asset to change.
+        beside: how many other intents of the account may have moved the same.
+    """
+    told = ", ".join(f"{symbol} {change}" for symbol, change in changes.items())
+    if not told or not beside:
+        return told
+    return f"{told}, which {beside} other intent{'s' if beside > 1 else ''} of this account may have done"

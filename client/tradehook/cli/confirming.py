@@ -47,6 +47,17 @@ class How:
                 f"Nobody is here to confirm: add --yes to {what} without asking.", suggestions=("--yes",)
             )
 
+    def approve(self, question: str, *, what: str) -> None:
+        """A person said yes, or had said so beforehand.
+
+        Raises:
+            InvalidInput: there is nobody to ask.
+            GuardRefused: they did not.
+        """
+        self.check_somebody_is_here(what=what)
+        if self.asks and not confirm(question):
+            raise GuardRefused("Nothing was changed.", rule="approval")
+
 
 def confirm(question: str) -> bool:
     """Whether the person said yes; leaving is a no."""

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tradehook.cli.confirming import How, confirm
+from tradehook.cli.confirming import How
 from tradehook.cli.options import Json, with_settings, with_settings_of_one
 from tradehook.cli.output import hint, print_json, say
 from tradehook.cli.person import storable, who
 from tradehook.cli.resolving import Yes
-from tradehook.errors import GuardRefused
 from tradehook.settings import Settings
 
 if TYPE_CHECKING:
@@ -131,9 +130,8 @@ def accept_restore(
     how = How(asks=not yes, is_json=as_json)
     with _looked_at(settings) as engine:
         how.tell(keeping.check_held(engine))
-        _ask(
+        how.approve(
             "It may not know what was sent last. Did you compare it with the exchange, and may it send again?",
-            how=how,
             what="let it send again",
         )
         held = keeping.accept_restore(engine, by=who(), why=storable(why))
@@ -156,10 +154,9 @@ def adopt(
 
     with _looked_at(settings) as engine:
         keeping.check_foreign(engine)
-        _ask(
+        How(asks=not yes, is_json=as_json).approve(
             "Two machines with a copy each would send twice. Is the old one stopped for good, and is this the journal "
             "to go on with?",
-            how=How(asks=not yes, is_json=as_json),
             what="adopt the journal",
         )
         keeping.adopt(engine, by=who(), why=storable(why))
@@ -188,13 +185,6 @@ def prune(
         return
     say(f"{dropped['events']} events of {dropped['intents']} intents were dropped; the intents stay.")
     hint("The file does not shrink: the room is used again.")
-
-
-def _ask(question: str, *, how: How, what: str) -> None:
-    """Raises `GuardRefused` unless a person says yes, or said so beforehand."""
-    how.check_somebody_is_here(what=what)
-    if how.asks and not confirm(question):
-        raise GuardRefused("Nothing was changed.", rule="approval")
 
 
 @contextmanager

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tradehook.cli import completing
-from tradehook.cli.confirming import How, confirm
+from tradehook.cli.confirming import How
 from tradehook.cli.options import Json, with_settings, with_settings_of_one
 from tradehook.cli.output import hint, print_json, print_rows, say
 from tradehook.cli.person import storable, who
-from tradehook.errors import GuardRefused
-from tradehook.render import beside_words
+from tradehook.render import moved
 from tradehook.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,9 +70,7 @@ def resolve(
     with connect(settings) as client:
         intent = client.desk.journal.find(intent_id)
         check_word(intent, word, now=client.exchange.session.line.now())
-        _check_somebody_is_here(yes=yes)
-        if not yes and not confirm(_question(intent, word)):
-            raise GuardRefused("Nothing was changed.", rule="approval")
+        How(asks=not yes, is_json=as_json).approve(_question(intent, word), what="do it")
         intent = client.desk.resolve(intent.intent_id, word, by=who(), why=storable(why))
     if as_json:
         print_json(intent.to_dict())
@@ -92,18 +89,13 @@ def again(settings: Settings, intent_id: IntentId, why: Why = "", yes: Yes = Fal
     with Journal.open(settings.journal_url) as journal:
         intent = journal.find(intent_id)
         check_again(intent)
-        _check_somebody_is_here(yes=yes)
-        if not yes and not confirm(f"{intent.intent_id} is {intent.standing}. Let it happen once more?"):
-            raise GuardRefused("Nothing was changed.", rule="approval")
+        question = f"{intent.intent_id} is {intent.standing}. Let it happen once more?"
+        How(asks=not yes, is_json=as_json).approve(question, what="do it")
         following = journal.doubts.again(intent, by=who(), why=storable(why))
     if as_json:
         print_json({"intent_id": intent.intent_id, "leads_to": following})
         return
     say(f"Whoever asks with the id of {intent.intent_id} now begins {following}.")
-
-
-def _check_somebody_is_here(*, yes: bool) -> None:
-    How(asks=not yes, is_json=False).check_somebody_is_here(what="do it")
 
 
 def _question(intent: Intent, word: str) -> str:
@@ -115,12 +107,11 @@ def _told(intent: Intent) -> str:
     if intent.exchange_id:
         return f"  {intent.kind} {intent.exchange_id}"
     seen = intent.resolution or {}
-    changed = ", ".join(f"{symbol} {change}" for symbol, change in (seen.get("balances_changed") or {}).items())
+    changed = moved(seen.get("balances_changed") or {}, beside=seen.get("moved_beside"))
     until = f"; {_until(intent.looking_until)}" if intent.looking_until else ""
     found = f"{len(seen['found'])} could be it" if seen.get("found") else "in no list"
-    moved = f"changed: {changed}{beside_words(seen.get('moved_beside'))}" if changed else "unchanged"
     why = f"; not proved absent: {seen['why_not_absent']}" if seen.get("why_not_absent") else ""
-    return f"  {found}, balances {moved}{until}{why}"
+    return f"  {found}, balances {f'changed: {changed}' if changed else 'unchanged'}{until}{why}"
 
 
 def _until(moment: datetime) -> str:

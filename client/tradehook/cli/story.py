@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tradehook.render import beside_words
+from tradehook.render import moved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -81,9 +81,7 @@ def _said(event: Mapping[str, Any]) -> str:
 
 def _seen(event: Mapping[str, Any]) -> str:
     found = event.get("found") or []
-    changed = event.get("balances_changed") or {}
-    moved = ", ".join(f"{symbol} {change}" for symbol, change in changed.items())
+    changed = moved(event.get("balances_changed") or {}, beside=event.get("moved_beside"))
     listed = f"{', '.join(found)} could be it" if found and event["what"] != "matched" else ""
     listed = listed or (f"order {event['order_id']}" if event.get("order_id") else "in no list")
-    beside = beside_words(event.get("moved_beside"))
-    return f"{listed}, balances {f'changed by {moved}{beside}' if moved else 'as before'}"
+    return f"{listed}, balances {f'changed by {changed}' if changed else 'as before'}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tradehook.amounts import plain
+from tradehook.desk.fingerprint import moved_by
 from tradehook.desk.intents import State
 from tradehook.errors import GuardRefused, InvalidInput, NotFound, UnexpectedResponse
 from tradehook.futures import FuturesOrder, SizedFuturesOrder
@@ -148,11 +149,11 @@ async def listed(exchange: Exchange, *, since: datetime | None) -> AsyncIterator
 async def held(exchange: Exchange, order: SizedFuturesOrder) -> dict[str, str]:
     """The money and the position that the order moves, each as total and available."""
     futures = futures_of(exchange)
+    money, name = moved_by(order)
     found = {}
     for wallet in await futures.wallets():
         if wallet.contract == order.contract:
-            found[order.currency] = f"{plain(wallet.total)}/{plain(wallet.available)}"
-    name = f"{order.position_side} {order.contract}"
+            found[money] = f"{plain(wallet.total)}/{plain(wallet.available)}"
     found[name] = "0/0"
     for position in await futures.positions():
         if (position.contract, position.position_side) == (order.contract, order.position_side):

@@ -32,7 +32,7 @@ from tradehook.desk.standing import held
 from tradehook.errors import OutcomeUnknown
 from tradehook.futures import SizedFuturesOrder
 from tradehook.models import SizedOrder
-from tradehook.render import beside_words
+from tradehook.render import moved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -331,12 +331,10 @@ def _seen_words(intent: Intent) -> str:
     if seen.get("how") != "looked":
         return ""
     found = seen.get("found") or []
-    changed = seen.get("balances_changed") or {}
+    changed = moved(seen.get("balances_changed") or {}, beside=seen.get("moved_beside"))
     why = seen.get("why_not_absent")
     listed = f"{', '.join(found)} could be it" if found else f"it is in no list{f' ({why})' if why else ' yet'}"
-    moved = ", ".join(f"{symbol} {change}" for symbol, change in changed.items())
-    beside = beside_words(seen.get("moved_beside"))
-    return f" Seen so far: {listed}; balances {f'changed by {moved}{beside}' if moved else 'have not changed'}."
+    return f" Seen so far: {listed}; balances {f'changed by {changed}' if changed else 'have not changed'}."
 
 
 def _scans(intent: Intent) -> list[float]:
